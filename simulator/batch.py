@@ -1,0 +1,145 @@
+"""Many files: load all, run all, in one process or several, with the same bytes in the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+from wa_fsm import policies
+
+from .files import Found
+from .mistakes import Mistake
+from .reports import Reporter
+from .runner import run_case
+from .scenario import BadFile, load_file
+from .select import chooser
+
+_CHUNK = 16  # files to a task: large enough to hide the cost of handing it over
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to do with every file. It is handed to other processes, so it holds plain values.
+
+    Attributes:
+        reporter: renders a case.
+        spec: takes the place of the files' policies.
+        expression: which cases to run.
+        fail_fast: stop running after the first case that fails; files are still all loaded.
+    """
+
+    reporter: Reporter
+    spec: str | None = None
+    expression: str | None = None
+    fail_fast: bool = False
+
+
+@dataclass(slots=True)
+class Ran:
+    """What came of some files.
+
+    Attributes:
+        mistakes: of files that are wrong.
+        unreadable: files that could not be read, each a sentence.
+        parts: the rendered cases.
+        passed: for each part, whether its case passed.
+        policies: the names of the policies that were run.
+    """
+
+    mistakes: list[Mistake] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    passed: list[bool] = field(default_factory=list)
+    policies: set[str] = field(default_factory=set)
+
+    def take(self, other: Ran) -> None:
+        """Put another's results behind one's own."""
+        self.mistakes += other.mistakes
+        self.unreadable += other.unreadable
+        self.parts += other.parts
+        self.passed += other.passed
+        self.policies |= other.policies
+
+
+def work(job: Job, files: Sequence[Found], *, stopped: bool = False) -> Ran:
+    """Load and run some files. With `stopped` they are only loaded."""
+    ran = Ran()
+    policy = policies.from_spec(job.spec) if job.spec is not None else None
+    chosen = chooser(job.expression) if job.expression is not None else None
+    for found in files:
+        try:
+            cases = load_file(found.path, found.display, policy)
+        except BadFile as bad:
+            ran.mistakes += bad.mistakes
+            continue
+        except OSError as error:
+            ran.unreadable.append(f"{found.display}: cannot be read: {error.strerror}")
+            continue
+        for case in cases:
+            stopped = stopped or (job.fail_fast and not all(ran.passed[-1:]))
+            name = f"{case.file} {case.name} [{case.policy.spec}]"
+            if stopped or (chosen is not None and not chosen(name)):
+                continue
+            run = run_case(case)
+            ran.parts.append(job.reporter.case(run))
+            ran.passed.append(run.passed)
+            ran.policies.add(case.policy.name)
+    return ran
+
+
+def run_all(job: Job, files: Sequence[Found], jobs: int, progress: Callable[[int], None]) -> Ran:
+    """Run every file.
+
+    Args:
+        job: what to do.
+        files: sorted.
+        jobs: how many processes.
+        progress: is told how many files are done, now and then.
+    """
+    chunks = [files[i : i + _CHUNK] for i in range(0, len(files), _CHUNK)]
+    whole, done = Ran(), 0
+    for chunk, ran in zip(chunks, _results(job, chunks, jobs, whole), strict=True):
+        whole.take(ran)
+        done += len(chunk)
+        progress(done)
+    if job.fail_fast and False in whole.passed:
+        end = whole.passed.index(False) + 1
+        del whole.parts[end:], whole.passed[end:]
+    return whole
+
+
+def _results(job: Job, chunks: Sequence[Sequence[Found]], jobs: int, whole: Ran) -> Iterator[Ran]:
+    if jobs == 1 or len(chunks) < 2:
+        for chunk in chunks:
+            yield work(job, chunk, stopped=job.fail_fast and False in whole.passed)
+        return
+    with ProcessPoolExecutor(min(jobs, len(chunks))) as pool:
+        yield from pool.map(work, [job] * len(chunks), chunks)
+
+
+def slow_progress(length: int, start: Callable[[], object]) -> Callable[[int], None]:
+    """A progress callback that calls `start` once a second has gone by, and its result after.
+
+    Args:
+        length: how many files there are; the last needs no progress.
+        start: makes the bar; its value is called with the number of files done.
+    """
+    begun = time.monotonic()
+    bar: list[Callable[[int], None]] = []
+
+    def progress(done: int) -> None:
+        if not bar and done < length and time.monotonic() - begun > 1:
+            made = start()
+            assert callable(made)
+            bar.append(made)
+        for each in bar:
+            each(done)
+
+    return progress
+
+
+def tell(mistakes: Iterable[Mistake]) -> str:
+    """Mistakes as they are printed, a line each."""
+    return "".join(f"{mistake}\n" for mistake in mistakes)

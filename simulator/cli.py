@@ -1,0 +1,87 @@
+"""``wa-sim``: thin. A subcommand is a file in ``commands/`` and is imported only when called.
+
+Exit codes: 0 all passed, 1 an expectation failed, 2 a file or the call is wrong, 3 the program
+itself failed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from . import __version__
+
+COMMANDS = {
+    "mutate": "Change a policy in small ways and see which scenario notices.",
+    "policies": "List the policies and their options.",
+    "rules": "Show a policy's decision table.",
+    "run": "Run scenarios and say what held and what did not.",
+    "schema": "Print the JSON Schema of scenario files.",
+    "show": "Play a scenario and draw its timeline, without a verdict.",
+}
+
+
+class _Lazy(click.Group):
+    """Knows its subcommands by name; imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f".commands.{cmd_name}", __package__)
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"no such command `{args[0]}`; expected one of {', '.join(sorted(COMMANDS))}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="wa-sim")
+def cli() -> None:
+    """Answer "may I send this WhatsApp message now?" by timed scenarios.
+
+    Exit codes: 0 all passed, 1 an expectation failed, 2 a file or the call is wrong, 3 the
+    program itself failed.
+    """
+
+
+def main() -> NoReturn:
+    """The entry point: exceptions become exit codes."""
+    if hasattr(signal, "SIGPIPE"):  # `wa-sim … | head` ends quietly
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # text streams of CPython
+    try:
+        ended = cli.main(standalone_mode=False)  # click gives the code of an exit back
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(2)
+    except Exception as error:  # whatever it is, it is ours: never exit 1 for it
+        _fault(error)
+    sys.exit(ended if isinstance(ended, int) else 0)
+
+
+def _fault(error: Exception) -> NoReturn:
+    import traceback
+
+    traceback.print_exception(error)
+    click.echo(f"wa-sim itself failed: {type(error).__name__}: {error}", err=True)
+    sys.exit(3)

@@ -1,0 +1,94 @@
+"""What is wrong with a scenario file, and where: collected, never thrown one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+_LONGEST: Final = 60
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mistake:
+    """One thing that is wrong; as text it is ``file:line:column: text``.
+
+    Attributes:
+        file: as the reader named it.
+        line: from 1.
+        column: from 1, in characters.
+        text: what is wrong, what was expected, what to do.
+    """
+
+    file: str
+    line: int
+    column: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.text}"
+
+
+class BadFile(Exception):
+    """A file that cannot be run. `mistakes` are all of them, by position; never empty."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__("\n".join(map(str, mistakes)))
+        self.mistakes = mistakes
+
+
+class Hole(ScalarNode):
+    """Stands for something already told as a mistake: complaints about it are dropped."""
+
+
+@dataclass(slots=True)
+class Notes:
+    """The mistakes of one file as they are found.
+
+    Attributes:
+        file: as the reader named it.
+        truncated: the document at hand ends in broken YAML; what it lacks may stand further down.
+    """
+
+    file: str
+    truncated: bool = False
+    _found: dict[Mistake, None] = field(default_factory=dict)
+
+    def add(self, node: Node, text: str) -> None:
+        """Something is wrong at `node`."""
+        if node.__class__ is not Hole:
+            self.put(node.start_mark.line + 1, node.start_mark.column + 1, text)
+
+    def lacks(self, node: Node, text: str) -> None:
+        """Something is missing in `node`; it is not told of a document that is cut off."""
+        if not self.truncated:
+            self.add(node, text)
+
+    def put(self, line: int, column: int, text: str) -> None:
+        """Something is wrong at this place; line and column count from 1."""
+        self._found[Mistake(self.file, line, column, text)] = None
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def sorted(self) -> list[Mistake]:
+        """All of them by position; of one position in the order in which they were found."""
+        return sorted(self._found, key=lambda mistake: (mistake.line, mistake.column))
+
+
+def quoted(text: str) -> str:
+    """The user's words in backticks, cut where they are long; "nothing" for an empty text."""
+    text = " ".join(text.splitlines())
+    if not text:
+        return "nothing"
+    return f"`{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}`"
+
+
+def shown(node: Node) -> str:
+    """What a message calls this node: its words, or what kind of thing it is."""
+    if isinstance(node, SequenceNode):
+        return "a list" if node.value else "an empty list"
+    if isinstance(node, MappingNode):
+        return "a mapping" if node.value else "an empty mapping"
+    return quoted(node.value)

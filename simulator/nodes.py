@@ -1,0 +1,257 @@
+"""From the bytes of a file to YAML nodes with positions, one for each document.
+
+All scalars stay text. Where a file is well-formed and plain, libyaml composes it in one go. Where
+it is broken, or may hold tags, anchors or aliases (which a composer resolves without a word), the
+events are read one by one: slower, but every mistake has its place, and what stands before broken
+YAML is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    Event,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.reader import ReaderError
+
+from .mistakes import Hole, Notes, quoted
+
+DEEPEST: Final = 50
+_BOM: Final = b"\xef\xbb\xbf"
+# Where an anchor, an alias or a tag may begin. Too many hits are only slow; too few were wrong.
+_SPECIAL: Final = re.compile(rb"(?<![A-Za-z0-9_.!?])[&*!]")
+# libyaml's composer calls itself for each level and would break the stack: these go the slow way.
+_DEEP: Final = re.compile(rb"^[-?: \t]{1000}", re.MULTILINE)
+_MOST_OPENINGS: Final = 5000
+_UNPRINTABLE: Final = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+_TOO_DEEP: Final = f"it is nested deeper than {DEEPEST} levels"
+_no_tag: Final = "".format  # takes anything, gives ""
+
+
+class _Resolver:
+    """Resolves no tags: every scalar is text. Built-in functions, because each node calls three."""
+
+    resolve = staticmethod(_no_tag)
+    descend_resolver = staticmethod(_no_tag)
+    ascend_resolver = staticmethod(_no_tag)
+
+
+def plain_loader() -> Any:
+    """The loader in Python, for a PyYAML without libyaml."""
+    from yaml.composer import Composer
+    from yaml.parser import Parser
+    from yaml.reader import Reader
+    from yaml.scanner import Scanner
+
+    class PlainLoader(_Resolver, Reader, Scanner, Parser, Composer):
+        def __init__(self, stream: bytes) -> None:
+            Reader.__init__(self, stream)
+            Scanner.__init__(self)
+            Parser.__init__(self)
+            Composer.__init__(self)
+
+    return PlainLoader
+
+
+def _loader() -> Any:
+    try:
+        from yaml._yaml import CParser
+    except ImportError:
+        return plain_loader()
+    return type("FastLoader", (_Resolver, CParser), {})
+
+
+_Loader: Any = _loader()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file.
+
+    Attributes:
+        root: its node, of any class.
+        truncated: broken YAML cut it off; what it lacks may stand behind the break.
+    """
+
+    root: Node
+    truncated: bool = False
+
+
+def compose(text: bytes, notes: Notes) -> list[Document]:
+    """The documents of a file; what is wrong with its bytes and its YAML goes into `notes`."""
+    if text.startswith(_BOM):
+        text = text[len(_BOM) :]
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        before = text[: error.start]
+        notes.put(*_place(before.decode()), f"byte 0x{text[error.start]:02X} is no UTF-8; "
+                  "save the file as UTF-8")  # fmt: skip
+        return _slowly(_whole_lines(before), notes, cut=True)
+    if _SPECIAL.search(text) or _is_deep(text):
+        return _slowly(text, notes)
+    try:
+        loader, documents = _Loader(text), []
+        while loader.check_node():
+            documents.append(Document(loader.get_node()))
+        return documents
+    except (yaml.YAMLError, RecursionError):
+        return _slowly(text, notes)
+
+
+def _is_deep(text: bytes) -> bool:
+    openings = text.count(b"[") + text.count(b"{")
+    return openings > _MOST_OPENINGS or _DEEP.search(text) is not None
+
+
+def _place(before: str) -> tuple[int, int]:
+    """Line and column, from 1, of what follows this text."""
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def _whole_lines(text: bytes) -> bytes:
+    return text[: text.rfind(b"\n") + 1]
+
+
+def _slowly(text: bytes, notes: Notes, *, cut: bool = False) -> list[Document]:
+    """Read event by event. With `cut` the text ends where something worse begins, already told."""
+    builder = _Builder(notes)
+    try:
+        loader = _Loader(text)
+        while loader.check_event():
+            builder.take(loader.get_event())
+    except ReaderError as error:
+        found = _UNPRINTABLE.search(text.decode())
+        before = text.decode()[: found.start()] if found else ""
+        said = f"the control character U+{ord(found[0]):04X} may not stand here" if found else error
+        notes.put(*_place(before), f"broken YAML: {said}")
+        return _slowly(_whole_lines(before.encode()), notes, cut=True)
+    except yaml.MarkedYAMLError as error:
+        if not cut:
+            _tell(error, notes)
+        builder.close()
+    else:
+        if cut and builder.documents:
+            builder.documents[-1] = Document(builder.documents[-1].root, truncated=True)
+    return builder.documents
+
+
+def _tell(error: yaml.MarkedYAMLError, notes: Notes) -> None:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    said = ", ".join(part for part in (error.context, error.problem) if part)
+    notes.put(line, column, f"broken YAML: {said}; what follows could not be read")
+
+
+class _TooDeepError(yaml.MarkedYAMLError):
+    """Reading on would only take time: what is so deep is no scenario."""
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Builds nodes from events, without recursion; aliases and what is too deep become holes."""
+
+    notes: Notes
+    documents: list[Document] = field(default_factory=list)
+    _open: list[tuple[Event, list[Node]]] = field(default_factory=list)
+
+    def take(self, event: Event) -> None:
+        """Add one event."""
+        if isinstance(event, (SequenceStartEvent, MappingStartEvent)):
+            self._told(event)
+            if len(self._open) > DEEPEST:
+                mark: Any = event.start_mark
+                raise _TooDeepError(problem=_TOO_DEEP, problem_mark=mark)
+            self._open.append((event, []))
+        elif isinstance(event, CollectionEndEvent):
+            self._close(event)
+        elif isinstance(event, NodeEvent):
+            self._told(event)
+            self._put(self._leaf(event))
+        elif isinstance(event, DocumentStartEvent):
+            self._open.append((event, []))
+        elif isinstance(event, DocumentEndEvent):
+            _, nodes = self._open.pop()
+            self.documents.append(Document(nodes[0]))
+
+    def close(self) -> None:
+        """End what broken YAML left open, as if it had ended there."""
+        nodes = self._open[-1][1] if self._open else []
+        if nodes and isinstance(nodes[-1], ScalarNode) and not nodes[-1].style:
+            last, begin, end = nodes[-1], nodes[-1].start_mark, nodes[-1].end_mark
+            if begin.line != end.line:  # it ran on into what was meant otherwise
+                nodes[-1] = Hole("", last.value, begin, end)
+        while len(self._open) > 1:
+            self._close(self._open[-1][0])
+        if self._open:
+            _, nodes = self._open.pop()
+            if nodes:
+                self.documents.append(Document(nodes[0], truncated=True))
+
+    def _close(self, end: Event) -> None:
+        event, nodes = self._open.pop()
+        marks: tuple[Any, Any] = (event.start_mark, end.end_mark)
+        if isinstance(event, SequenceStartEvent):
+            self._put(SequenceNode("", nodes, *marks))
+        else:
+            if len(nodes) % 2:
+                nodes.append(_hole_at(end))
+            self._put(MappingNode("", list(zip(nodes[::2], nodes[1::2], strict=True)), *marks))
+
+    def _put(self, node: Node) -> None:
+        self._open[-1][1].append(node)
+
+    def _leaf(self, event: NodeEvent) -> Node:
+        if isinstance(event, ScalarEvent):
+            marks: tuple[Any, Any] = (event.start_mark, event.end_mark)
+            return ScalarNode("", event.value, *marks, event.style)
+        return _hole_at(event)
+
+    def _told(self, event: NodeEvent) -> None:
+        """Note an anchor, an alias or a tag: a scenario is read as it stands."""
+        place = _hole_at(event, ScalarNode)
+        advice = "write the value itself"
+        if isinstance(event, AliasEvent):
+            self.notes.add(place, f"an alias, {quoted(f'*{event.anchor}')}; {advice}")
+            return
+        if event.anchor is not None:
+            self.notes.add(place, f"an anchor, {quoted(f'&{event.anchor}')}; {advice}")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            told = tag.replace("tag:yaml.org,2002:", "!!")
+            self.notes.add(place, f"a tag, {quoted(told)}; every value is text, write it without")
+
+
+def _hole_at(event: Event, what: type[ScalarNode] = Hole) -> ScalarNode:
+    marks: tuple[Any, Any] = (event.start_mark, event.end_mark)
+    return what("", "", *marks)
+
+
+def scalars(root: Node) -> Iterator[ScalarNode]:
+    """Every scalar below `root`, keys too."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ScalarNode):
+            yield node
+        elif isinstance(node, SequenceNode):
+            waiting += node.value
+        else:
+            for pair in node.value:
+                waiting += pair

@@ -1,0 +1,25 @@
+"""One file for each format. A reporter turns runs into text, and never prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..outcome import Run
+
+
+class Reporter(Protocol):
+    """What every format offers. Cases are rendered one by one, in any process."""
+
+    def case(self, run: Run) -> str:
+        """The part of one case; empty where this format says nothing of it."""
+
+    def whole(self, parts: Sequence[str], passed: int, failed: int, names: Sequence[str]) -> str:
+        """The report: the parts in order, with what frames them.
+
+        Args:
+            parts: what ``case`` gave, in the order of the report.
+            passed: how many cases passed.
+            failed: how many did not.
+            names: the names of the policies that were run, sorted.
+        """

@@ -1,0 +1,161 @@
+"""``--format text``: for people. Failures teach: what was expected, what came, why, what else.
+
+Nothing here knows of colours but by ``Style``; without them the text is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+
+import click
+
+from wa_fsm import SendFailed, policies
+from wa_fsm.decision import clock_text, in_zone
+from wa_fsm.describe import guard_text, situation_text
+from wa_fsm.policy import Policy
+
+from ..expectations import said
+from ..outcome import Failure, Outcome, Run
+from ..scenario import Case, Step
+
+SPEAKS_OF = (
+    "allowed speaks of window and template only, not of consent, marketing stops, blocks, "
+    "limits, payment or quality"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Colours, or none."""
+
+    colour: bool = False
+
+    def __call__(self, text: str, **how: str | bool) -> str:
+        """The text, styled as ``click.style`` does, where colours are wanted."""
+        return click.style(text, **how) if self.colour else text  # type: ignore[arg-type]  # fg, bold, dim only
+
+
+PLAIN = Style()
+
+
+def zone_of(case: Case) -> tzinfo:
+    """In which zone this case's times are shown."""
+    from wa_fsm.clock import zone  # local: pendulum is slow to import, and only people need it
+
+    return zone(case.timezone) if case.timezone else case.start.tzinfo or UTC
+
+
+def actor(outcome: Outcome) -> str:
+    """The step in words."""
+    step = outcome.step
+    who = f"{step.contact} at {step.number}"
+    what = step.kind or f"template `{step.template}`"
+    status = step.facts[0].status if step.event == "template_status" else ""  # type: ignore[union-attr]  # by its event
+    sends = f"business asks whether {what} may go" if step.asked_only else f"business: {what}"
+    return {
+        "customer_message": f"customer: {what} ({who})",
+        "customer_call": f"customer: a call ({who})",
+        "template": f"{sends} ({who})",
+        "free_form": f"{sends} ({who})",
+        "template_status": f"platform: template `{step.template}` is {status}",
+        "send_failed": f"platform: `{_failed(step)}` failed ({who})",
+        "checkpoint": f"checkpoint ({who})",
+    }[step.event]
+
+
+def _failed(step: Step) -> str:
+    return " ".join(f"{f.message_id}: {f.code}" for f in step.facts if isinstance(f, SendFailed))
+
+
+def explain_failures(run: Run, style: Style = PLAIN) -> str:
+    """Every failed step of a run, explained."""
+    lines: list[str] = []
+    for outcome in run.outcomes:
+        if outcome.failures:
+            lines += _explain(run.case, outcome, style)
+    return "\n".join(lines) + "\n"
+
+
+def _explain(case: Case, outcome: Outcome, style: Style) -> Iterator[str]:
+    zone, situation = zone_of(case), outcome.situation
+    when = in_zone(outcome.step.arrived, zone).isoformat(sep=" ", timespec="milliseconds")
+    yield f"  {case.file}:{outcome.failures[0].line}: {when} {actor(outcome)}"
+    yield from _side_by_side(outcome.failures, style)
+    if outcome.rule is not None:
+        yield from _rule(case.policy, outcome.rule)
+    elif outcome.duplicate:
+        yield "    rule      none: a delivery with this id had arrived before"
+    if outcome.decision is not None:
+        yield f"    why       {outcome.decision.explain(zone)}"
+    window = ""
+    if situation.window_closes_at is not None:
+        window = f" until {clock_text(situation.window_closes_at, situation.at, zone)}"
+    yield f"    state     {situation.state} ({situation_text(situation)}){window}"
+    if outcome.decision is not None:
+        kinds = " and ".join(outcome.decision.allowed_kinds).replace("_", "-")
+        yield f"    may go    {kinds or 'nothing'}"
+        if outcome.decision.remedies:
+            yield f"    remedies  {', '.join(outcome.decision.remedies)}"
+        if outcome.decision.uncounted:
+            ids = ", ".join(outcome.decision.uncounted)
+            yield f"    uncounted {ids}: would have allowed it, if reactions counted"
+
+
+def _side_by_side(failures: Sequence[Failure], style: Style) -> Iterator[str]:
+    wanted = [f"{f.expect}: {said(f.expected)}" for f in failures]
+    width = max(len("expected"), *map(len, wanted))
+    yield f"    {'expected':<{width}}  got"
+    for failure, text in zip(failures, wanted, strict=True):
+        got = f"{failure.expect}: {said(failure.actual)}"
+        yield f"    {style(f'{text:<{width}}', fg='green')}  {style(got, fg='red')}"
+
+
+def _rule(policy: Policy, rule: str) -> Iterator[str]:
+    row = next(row for row in policy.complete_rows if row.id == rule)
+    verdict = f" → {row.verdict}" if row.verdict else ""
+    guards = "; ".join(dict.fromkeys(guard_text(row, cell) for cell in row.cells))
+    when = f"{row.event} ({guards})" if guards else row.event
+    yield f"    rule      {rule}, {row.standing}: {when}{verdict}"
+    for cite in row.cites:
+        yield f"    source    {policy.sources[cite]}"
+
+
+class TextReporter:
+    """The report on a terminal.
+
+    Args:
+        style: colours or none.
+        only_failures: say nothing of cases that passed.
+    """
+
+    def __init__(self, style: Style = PLAIN, *, only_failures: bool = False) -> None:
+        self.style = style
+        self.only_failures = only_failures
+
+    def case(self, run: Run) -> str:
+        """A line for what passed, an explanation for what did not."""
+        case = run.case
+        place = f"{case.file}:{case.line}"
+        if not run.passed:
+            mark = self.style("FAIL", fg="red", bold=True)
+            return f"{mark} {place} {case.name} [{case.policy.spec}]\n" + explain_failures(
+                run, self.style
+            )
+        if self.only_failures:
+            return ""
+        return f"{self.style('ok', fg='green')}   {place} {case.name} [{case.policy.spec}]\n"
+
+    def whole(self, parts: Sequence[str], passed: int, failed: int, names: Sequence[str]) -> str:
+        """All parts and a summary."""
+        count = passed + failed
+        colour = "red" if failed else "green"
+        total = f"{count} scenario{'' if count == 1 else 's'}: {passed} passed, {failed} failed"
+        notes = "".join(
+            f"note: `{name}` is not what WhatsApp enforces. {policies.caution(name)}\n"
+            for name in names
+            if policies.caution(name)
+        )
+        notes += f"note: {SPEAKS_OF}\n"
+        return "".join(parts) + self.style(total, fg=colour, bold=True) + "\n" + notes

@@ -1,0 +1,138 @@
+"""Scenario × Policy → Run: play the steps in the order in which they arrive, and compare.
+
+Every firing goes to the live machine and to the Table, and a difference between them is a fault
+of the program: what a scenario certifies is what production runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TypeAlias
+
+from wa_fsm import Event, History, Sent, TemplateStatus
+from wa_fsm.decide import decide_in
+from wa_fsm.decision import Decision, State
+from wa_fsm.engine import Answer
+from wa_fsm.history import Delivery
+from wa_fsm.policy import Policy
+from wa_fsm.rows import EventName
+from wa_fsm.situation import Situation, situation_at
+from wa_fsm.table import Table, table_of
+from wa_fsm.templates import Templates
+
+from .expectations import Labels, failures
+from .outcome import Outcome, Run
+from .scenario import Case, Step
+
+Key: TypeAlias = tuple[str, str]
+
+
+class DisagreementError(Exception):
+    """The program contradicts itself; nothing that it printed can be trusted."""
+
+
+class Checked:
+    """An engine that asks the live machine and the Table, and insists that they agree."""
+
+    __slots__ = ("policy", "table")
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.policy: Policy = table.policy
+
+    def fire(self, state: State, event: EventName, facts: int) -> Answer:
+        """The answer that both give. Raises DisagreementError where they differ."""
+        kept = self.table.fire(state, event, facts)
+        live = self.table.machine.fire(state, event, facts)
+        if kept != live:
+            raise DisagreementError(
+                f"`{self.policy.spec}`: for {event} in {state} with the facts {facts} the machine "
+                f"says {live.rule} -> {live.to}, the table {kept.rule} -> {kept.to}"
+            )
+        return live
+
+
+class _Play:
+    """The facts of one case while it is played."""
+
+    def __init__(self, case: Case, table: Table | None) -> None:
+        self.table = table or table_of(case.policy)
+        self.engine = Checked(self.table)
+        self.templates = Templates(case.templates)
+        self.histories: dict[Key, History] = {}
+
+    def history(self, step: Step) -> History:
+        key = (step.number, step.contact)
+        found = self.histories.get(key)
+        if found is None:
+            found = self.histories[key] = History(self.engine.policy, self.engine)
+        return found
+
+    def situation(self, history: History, now: datetime) -> Situation:
+        point, conversation = history.standing(now)
+        return situation_at(self.table, point, now, conversation)
+
+    def step(self, step: Step, order: int) -> Outcome:
+        """Learn, ask or send, then look."""
+        history, now = self.history(step), step.arrived
+        rule: str | None = None
+        decision, delivery = None, None
+        if step.message is not None:
+            decision = self.ask(history, step)
+            rule = decision.rule
+            if decision.allowed and not step.asked_only:
+                sent = Sent(step.number, step.contact, now, step.id, step.message)
+                history.add(sent, order=order)
+        for fact in step.facts:
+            delivery = self.learn(history, fact, now, order)
+            rule = delivery.rule if delivery else self._untouched(history, now)
+        situation = self.situation(history, now)
+        return Outcome(step, rule, delivery is not None and delivery.duplicate, decision, situation)
+
+    def ask(self, history: History, step: Step) -> Decision:
+        situation = self.situation(history, step.arrived)
+        assert step.message is not None
+        return decide_in(self.engine, situation, step.message, self.templates, history.would_allow)
+
+    def learn(
+        self,
+        history: History,
+        fact: Event,
+        now: datetime,
+        order: int,
+    ) -> Delivery | None:
+        if isinstance(fact, TemplateStatus):
+            self.templates.add(fact, now, order)
+            return None
+        return history.add(fact, now, order)
+
+    def _untouched(self, history: History, now: datetime) -> str:
+        point, _ = history.standing(now)
+        return self.engine.fire(point.state, "template_status", 0).rule
+
+    def fired(self, until: datetime) -> Iterator[str]:
+        for history in self.histories.values():
+            for answer in history.answers(until):
+                yield answer.rule
+
+
+def run_case(case: Case, table: Table | None = None) -> Run:
+    """Play a case.
+
+    Args:
+        case: what to play.
+        table: of the case's policy, for who wants to hear what it is asked; None: the kept one.
+
+    Raises:
+        DisagreementError: the live machine and the Table disagree.
+    """
+    play, labels = _Play(case, table), Labels()
+    outcomes = []
+    for order, step in enumerate(case.steps):
+        outcome = play.step(step, order)
+        outcome.failures.extend(failures(outcome, labels))
+        outcomes.append(outcome)
+    fired = {outcome.rule for outcome in outcomes if outcome.rule is not None}
+    fired.update(play.fired(case.steps[-1].arrived))
+    return Run(case, outcomes, fired)

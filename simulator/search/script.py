@@ -1,0 +1,192 @@
+"""A history that a search found, as a runnable scenario: expected is what the original does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from wa_fsm.durations import format_duration
+from wa_fsm.policy import Policy
+
+from ..expectations import ACTUAL
+from ..outcome import Outcome
+from ..runner import run_case
+from ..scenario import BadFile, Case, load_text
+from .killer import BEGIN, Moment
+
+NAME: Final = "killer"
+_QUESTIONS: Final = ("text", "{template: nobody}", "{template: resting}", "{template: hello}")
+# Said is what differs of the first of these in which anything does: the plainest first.
+_TELLING: Final = (
+    ("allowed", "refused", "state", "window_closes_at", "origin"),
+    ("conversation",),
+    ("free_form_until",),
+    ("rule",),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A step to write: when, its actor and keys, and what is expected there."""
+
+    at: datetime
+    actor: str = ""
+    more: str = ""
+    expect: Mapping[str, Any] | None = None
+
+
+def killing_scenario(
+    title: str, original: Policy, mutant: Policy, path: Sequence[Moment]
+) -> str | None:
+    """The history as YAML that passes on the original and fails on the mutant, as runs show.
+
+    None where no expectation of a step makes it so.
+    """
+    facts = [line for moment in path for line in _lines(moment)]
+    asked = [_Line(path[-1].at, f"ask: {question}") for question in _QUESTIONS]
+    lines = _told([*facts, *asked], original, mutant, len(facts))
+    if lines is None:
+        return None
+    text = _written(title, original, lines)
+    try:
+        case = _case(text)
+    except BadFile:
+        return None
+    return text if run_case(case).passed and fails(case, mutant) else None
+
+
+def fails(case: Case, policy: Policy) -> bool:
+    """Whether the case fails under this policy; a run that breaks off does."""
+    try:
+        return not run_case(replace(case, policy=policy)).passed
+    except Exception:
+        return True
+
+
+def _lines(moment: Moment) -> Iterator[_Line]:
+    at, move = moment
+    name = f"at-{_since(at)}"
+    if move.event == "look":
+        yield _Line(at)
+    elif move.event == "customer_message":
+        yield _Line(at, f"customer: {move.word}")
+    elif move.event == "customer_call":
+        yield _Line(at, "customer: call")
+    elif move.event == "free_form":
+        yield _Line(at, "business: text")
+    else:
+        failed = move.event == "send_failed"
+        yield _Line(at, "business: {template: hello}", f"id: {name}" if failed else "")
+        if failed:
+            yield _Line(at, f"platform: {{failed: {move.word}, message: {name}}}")
+
+
+def _since(at: datetime) -> str:
+    return format_duration(at - BEGIN)
+
+
+def _told(lines: list[_Line], original: Policy, mutant: Policy, facts: int) -> list[_Line] | None:
+    """The steps up to the first that differs, with what the original shows there."""
+    case = _case(_written(NAME, original, lines))
+    ours = run_case(case).outcomes
+    try:
+        theirs: list[Outcome] = run_case(replace(case, policy=mutant)).outcomes
+    except Exception:  # the run breaks off somewhere
+        return _broken(case, lines, ours, mutant, facts)
+    for at, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+        expect = _differences(one, other)
+        if expect:
+            before = lines[: min(at, facts)]
+            if "conversation" in expect:
+                before, expect = _labelled(before, ours, at, expect)
+            before = [line for line in before if line.actor or line.expect]
+            return [*before, replace(lines[at], expect=expect)]
+    return None
+
+
+def _broken(
+    case: Case, lines: list[_Line], ours: Sequence[Outcome], mutant: Policy, facts: int
+) -> list[_Line] | None:
+    """The steps up to the one at which the mutant breaks off; questions before it are left out."""
+    for at in range(len(lines)):
+        kept = [*range(min(at, facts)), at]
+        if fails(replace(case, steps=tuple(case.steps[i] for i in kept)), mutant):
+            decision = ours[at].decision
+            key = "state" if decision is None else "allowed" if decision.allowed else "refused"
+            expect = {key: ACTUAL[key](ours[at])}
+            return [*(lines[i] for i in kept[:-1]), replace(lines[at], expect=expect)]
+    return None
+
+
+def _conversation(outcome: Outcome) -> str | None:
+    running = outcome.situation.conversation
+    return running.id if running else None
+
+
+def _differences(one: Outcome, other: Outcome) -> dict[str, Any]:
+    """What the original shows where the other shows something else, the plainest of it."""
+    shows = {**ACTUAL, "conversation": _conversation}
+    for keys in _TELLING:
+        found = {k: shows[k](one) for k in keys if shows[k](one) != shows[k](other)}
+        if "refused" in found:  # it says whether it is allowed, too
+            found.pop("refused" if found["refused"] is None else "allowed", None)
+        if found:
+            return found
+    return {}
+
+
+def _labelled(
+    before: list[_Line], ours: Sequence[Outcome], at: int, expect: dict[str, Any]
+) -> tuple[list[_Line], dict[str, Any]]:
+    """The same with each conversation named, since only a name can be expected again."""
+    names: dict[str, str] = {}
+
+    def label(outcome: Outcome) -> str | None:
+        running = _conversation(outcome)
+        if running is None:
+            return None
+        return names.setdefault(running, f"talk-{len(names) + 1}")
+
+    named = [
+        replace(line, expect={"conversation": label(outcome)})
+        for line, outcome in zip(before, ours, strict=False)
+    ]
+    return named, {**expect, "conversation": label(ours[at])}
+
+
+def _written(title: str, policy: Policy, lines: Sequence[_Line]) -> str:
+    name, *options = policy.spec.split(",")
+    said = ", ".join([f"name: {name}", *(option.replace("=", ": ") for option in options)])
+    head = [
+        f"scenario: {json.dumps(title, ensure_ascii=False)}",
+        f"policy: {f'{{{said}}}' if options else name}",
+        "templates: {hello: approved, resting: paused}",
+        "steps:",
+    ]
+    return "\n".join([*head, *(part for line in lines for part in _step(line))]) + "\n"
+
+
+def _step(line: _Line) -> Iterator[str]:
+    yield f"  - at: {_since(line.at)}"
+    if line.actor:
+        yield f"    {line.actor}"
+    if line.more:
+        yield f"    {line.more}"
+    if line.expect:
+        said = ", ".join(f"{key}: {_value(value)}" for key, value in line.expect.items())
+        yield f"    expect: {{{said}}}"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _since(value) if isinstance(value, datetime) else str(value)
+
+
+def _case(text: str) -> Case:
+    return load_text(text.encode(), NAME)[0]

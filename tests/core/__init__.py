@@ -1,0 +1,1 @@
+"""Tests of the core: the rules, the machine, histories and decisions."""

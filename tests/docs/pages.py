@@ -1,0 +1,87 @@
+"""Reads the pages: fenced blocks with the comments that mark them, links and headings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+
+_FENCE = re.compile(r"(`{3,}|~{3,})\s*([\w-]*).*")
+_MARKER = re.compile(r"<!--\s*(.*?)\s*-->")
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block.
+
+    Attributes:
+        page: where it stands.
+        line: of its opening fence, from 1.
+        language: the word after the fence.
+        text: what stands in it.
+        markers: the comments on the lines right above it.
+        follows: nothing but empty lines stands between it and the block above.
+    """
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    markers: tuple[str, ...]
+    follows: bool
+
+    @property
+    def place(self) -> str:
+        return f"{name(self.page)}:{self.line}"
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path) -> list[Block]:
+    """The fenced blocks of a page, in order."""
+    found: list[Block] = []
+    markers: list[str] = []
+    follows, fence, opened = False, "", 0
+    language, inside = "", list[str]()
+    for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
+        if fence:
+            if line.strip() == fence:
+                text = "".join(f"{each}\n" for each in inside)
+                found.append(Block(page, opened, language, text, tuple(markers), follows))
+                markers, follows, fence = [], True, ""
+            else:
+                inside.append(line)
+        elif match := _FENCE.fullmatch(line):
+            fence, language, opened, inside = match[1], match[2], number, []
+        elif match := _MARKER.fullmatch(line):
+            markers.append(match[1])
+            follows = False
+        elif line.strip():
+            markers, follows = [], False
+    assert not fence, f"{name(page)}:{opened}: this block is not closed"
+    return found
+
+
+def prose(page: Path) -> str:
+    """The page without its fenced blocks."""
+    return re.sub(r"(?ms)^(`{3,})[^\n]*\n.*?^\1[ ]*$", "", page.read_text("utf-8"))
+
+
+def links(page: Path) -> list[str]:
+    """Where the links of a page point, but for other sites."""
+    found = _LINK.findall(re.sub(r"`[^`\n]*`(?!\])", "", prose(page)))
+    return [link for link in found if not re.match(r"[a-z]+:", link)]
+
+
+def anchors(page: Path) -> set[str]:
+    """What one may put behind `#` in a link to this page."""
+    headings = re.findall(r"(?m)^#{1,6} +(.+?) *$", prose(page))
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}

@@ -1,0 +1,462 @@
+"""History: the facts of one key, whatever the order in which they were learnt.
+
+House rules:
+
+* The state is a fold over facts in the order of ``at``; at one instant customer, then platform,
+  then business; then by id, compared by code point. Deliveries may be added in any order and
+  any number of times: what counts is what each says and when it arrived.
+* Of the deliveries with one id only the one that arrived first counts. A customer's message or
+  call counts at the earlier of its ``at`` and its arrival: clocks ahead never stretch a window.
+* A failed send is no fact. A refusal for the window takes its place at the failed send's ``at``.
+* Folding reads effects and never asks again whether something had been allowed.
+* The fold is kept after every fact. A late fact is put in its place and only the facts after it
+  are folded again, and only until the fold stands where it stood before; so the cost of learning
+  does not grow with the length of the conversation.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from wa_fsm.decision import Conversation
+from wa_fsm.engine import Answer, Engine
+from wa_fsm.events import (
+    CustomerCall,
+    CustomerMessage,
+    Event,
+    FreeForm,
+    SendFailed,
+    Sent,
+    TemplateStatus,
+    instant,
+)
+from wa_fsm.policy import Policy
+from wa_fsm.rows import REFUSAL_CODES, EventName
+from wa_fsm.situation import (
+    APPROVED,
+    REGISTERED,
+    START,
+    YES,
+    Point,
+    Situation,
+    applied,
+    conversation,
+    free_form_facts,
+    lapsed,
+    situation_at,
+)
+from wa_fsm.table import table_of
+
+KeyEvent: TypeAlias = CustomerMessage | CustomerCall | Sent | SendFailed
+# `at` in seconds (exact to the millisecond: floats compare quicker than datetimes), rank, id
+_Place: TypeAlias = tuple[float, int, str]
+
+_CUSTOMER: Final = 0
+_PLATFORM: Final = 1
+_BUSINESS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A fold of the facts before an instant; what is older and comes later changes nothing.
+
+    Attributes:
+        point: where the fold stood.
+        conversation: the one that ran there, if a window was open.
+        until: the instant (UTC).
+    """
+
+    point: Point
+    conversation: Conversation | None
+    until: datetime
+
+
+class Delivery:
+    """One thing learnt, and what became of it. It reads the history as it stands now.
+
+    Attributes:
+        event: what was delivered.
+        arrived: when we learnt of it (UTC).
+    """
+
+    __slots__ = ("_fact", "_history", "arrived", "event", "order")
+
+    def __init__(self, history: History, event: KeyEvent, arrived: datetime, order: int) -> None:
+        self.event = event
+        self.arrived = arrived
+        self.order = order
+        self._history = history
+        self._fact: _Fact | None = None
+
+    @property
+    def duplicate(self) -> bool:
+        """Another delivery of the same message or call arrived first, so this one is nothing."""
+        return not isinstance(self.event, SendFailed) and self._history._first(self) is not self
+
+    @property
+    def answer(self) -> Answer | None:
+        """The row that this fired at its place in the fold; None for a duplicate.
+
+        A failure that refuses nothing (its send is unknown, or an earlier one counts) shows what
+        an ordinary failure shows. So does a send that failed: it is no fact.
+        """
+        if self._fact is not None:
+            return self._fact.answer
+        if isinstance(self.event, SendFailed):
+            return self._history._no_refusal()
+        return None
+
+    @property
+    def rule(self) -> str | None:
+        """The id of that row."""
+        answer = self.answer
+        return answer.rule if answer else None
+
+    @property
+    def against_policy(self) -> bool:
+        """A free-form message that went out although the policy refused it at that place."""
+        return self._fact is not None and self._history._was_refused(self._fact)
+
+    def _precedence(self) -> tuple[datetime, int, datetime, str]:
+        # What arrived first counts. Arrivals at the same instant are told apart by `order`, and
+        # where that is equal too by content, so that the order of processing never decides.
+        return (self.arrived, self.order, self.event.at, repr(self.event))
+
+
+class _Fact:
+    """A delivery that counts, at its place in the fold, and the fold after it."""
+
+    __slots__ = ("answer", "at", "delivery", "event", "facts", "lapse", "place", "point")
+
+    def __init__(
+        self, delivery: Delivery, at: datetime, place: _Place, event: EventName, facts: int
+    ) -> None:
+        self.delivery = delivery
+        self.at = at
+        self.place = place
+        self.event: EventName = event
+        self.facts = facts
+        self.point = START
+        self.answer: Answer | None = None
+        self.lapse: Answer | None = None
+
+
+def _place(fact: _Fact) -> _Place:
+    return fact.place
+
+
+class History:
+    """Facts in, situation out, for one key = (business number, contact).
+
+    Args:
+        policy: by whose effects the facts are folded.
+        engine: who answers; None: the policy's Table.
+        start: an earlier fold to go on from; None: from nothing.
+
+    Raises (from ``add``):
+        ValueError: the event is of another key, or so late that a window would close beyond 9999.
+        TypeError: it is no event of a key.
+    """
+
+    def __init__(
+        self, policy: Policy, engine: Engine | None = None, start: Snapshot | None = None
+    ) -> None:
+        self.policy = policy
+        self.start = start
+        self.engine: Engine = engine if engine is not None else table_of(policy)
+        self.key: tuple[str, str] | None = None
+        self._facts: list[_Fact] = []
+        self._places: list[_Place] = []  # the same facts' places, for a quick search
+        self._begins: list[_Fact] = []  # those that began a conversation, in place order
+        self._maybes: list[_Fact] = []  # messages of kinds that are not counted on
+        self._inbound: dict[str, Delivery] = {}
+        self._sends: dict[str, Delivery] = {}
+        self._failures: dict[str, Delivery] = {}
+
+    def add(self, event: KeyEvent, arrived: datetime | None = None, order: int = 0) -> Delivery:
+        """Learn of an event.
+
+        Args:
+            event: what was delivered.
+            arrived: when we learnt of it; None: at its ``at``.
+            order: tells apart what arrived at the same instant, in the order of learning.
+
+        Returns:
+            The delivery, which tells whether it counts and which row it fired.
+        """
+        self._check(event, arrived)
+        when = event.at if arrived is None else instant(arrived)
+        delivery = Delivery(self, event, when, order)
+        if isinstance(event, SendFailed):
+            self._add_failure(event, delivery)
+        else:
+            known = self._sends if isinstance(event, Sent) else self._inbound
+            first = known.get(event.id)
+            if first is None or delivery._precedence() < first._precedence():
+                if first is not None:
+                    self._withdraw(first)
+                known[event.id] = delivery
+                self._place_event(delivery)
+        return delivery
+
+    def _check(self, event: Event, arrived: datetime | None) -> None:
+        if isinstance(event, TemplateStatus):
+            raise TypeError("a template belongs to the account, not to a key; add it to Templates")
+        if not isinstance(event, (CustomerMessage, CustomerCall, Sent, SendFailed)):
+            raise TypeError(f"expected an event, got `{event!r}`")
+        key = (event.number, event.contact)
+        if self.key is not None and key != self.key:
+            raise ValueError(f"this history is of the key {self.key}, the event of {key}")
+        counts = event.at
+        if arrived is not None and not isinstance(event, Sent):
+            counts = min(counts, instant(arrived))  # a failure counts at its send
+        if counts > self.policy.latest:
+            raise ValueError(f"a window from {counts.isoformat()} would close beyond year 9999")
+        self.key = key
+
+    def _first(self, delivery: Delivery) -> Delivery | None:
+        event = delivery.event
+        if isinstance(event, SendFailed):
+            return self._failures.get(event.message_id)
+        return (self._sends if isinstance(event, Sent) else self._inbound).get(event.id)
+
+    # -- placing facts ---------------------------------------------------------------------------
+
+    def _place_event(self, delivery: Delivery) -> None:
+        event = delivery.event
+        if isinstance(event, Sent):
+            failure = self._failures.get(event.id)
+            if failure is not None:
+                self._place_refusal(failure, event)
+            elif isinstance(event.message, FreeForm):
+                self._insert(delivery, event.at, _BUSINESS, event.id, "free_form", 0)
+            else:
+                happened = REGISTERED | APPROVED  # it went out, so its status then is no question
+                self._insert(delivery, event.at, _BUSINESS, event.id, "template", happened)
+        elif isinstance(event, CustomerCall):
+            at = min(event.at, delivery.arrived)
+            self._insert(delivery, at, _CUSTOMER, event.id, "customer_call", 0)
+        elif isinstance(event, CustomerMessage):
+            at = min(event.at, delivery.arrived)
+            opens = YES if event.kind in self.policy.openers else 0
+            fact = self._insert(delivery, at, _CUSTOMER, event.id, "customer_message", opens)
+            if event.kind in self.policy.uncounted and delivery._fact is fact:
+                insort(self._maybes, fact, key=_place)
+
+    def _add_failure(self, event: SendFailed, delivery: Delivery) -> None:
+        first = self._failures.get(event.message_id)
+        if first is not None and first._precedence() <= delivery._precedence():
+            return
+        if first is not None:
+            self._withdraw(first)
+        self._failures[event.message_id] = delivery
+        send = self._sends.get(event.message_id)
+        if send is not None:
+            self._withdraw(send)
+            assert isinstance(send.event, Sent)
+            self._place_refusal(delivery, send.event)
+
+    def _place_refusal(self, failure: Delivery, send: Sent) -> None:
+        assert isinstance(failure.event, SendFailed)
+        refused = YES if failure.event.code in REFUSAL_CODES else 0
+        self._insert(failure, send.at, _PLATFORM, send.id, "send_failed", refused)
+
+    def _insert(
+        self, delivery: Delivery, at: datetime, rank: int, id_: str, event: EventName, facts: int
+    ) -> _Fact:
+        place = (at.timestamp(), rank, id_)
+        fact = _Fact(delivery, at, place, event, facts)
+        if self.start is not None and at < self.start.until:
+            return fact  # it lies in what was folded before: kept by whoever keeps, of no effect
+        delivery._fact = fact
+        index = len(self._facts)
+        if index and place < self._places[-1]:
+            index = bisect_left(self._places, place)
+        self._facts.insert(index, fact)
+        self._places.insert(index, place)
+        self._fold_one(fact, self._before(index))
+        self._refold(index + 1)
+        return fact
+
+    def _withdraw(self, delivery: Delivery) -> None:
+        fact = delivery._fact
+        if fact is None:
+            if isinstance(
+                delivery.event, Sent
+            ):  # it had failed, so its failure stands in its place
+                failure = self._failures.get(delivery.event.id)
+                if failure is not None:
+                    self._withdraw(failure)
+            return
+        delivery._fact = None
+        index = bisect_left(self._places, fact.place)
+        del self._facts[index], self._places[index]
+        self._note_begin(fact, began=False)
+        if fact in self._maybes:
+            self._maybes.remove(fact)
+        self._refold(index)
+
+    def _before(self, index: int) -> Point:
+        """Where the fold stands before the fact at `index`."""
+        if index:
+            return self._facts[index - 1].point
+        return START if self.start is None else self.start.point
+
+    # -- folding ---------------------------------------------------------------------------------
+
+    def _refold(self, index: int) -> None:
+        """Fold again from `index` on, until the fold stands where it stood."""
+        point = self._before(index)
+        for i in range(index, len(self._facts)):
+            fact = self._facts[i]
+            before, began = fact.point, fact.answer
+            self._fold_one(fact, point)
+            if fact.point == before and _begins(fact.answer) == _begins(began):
+                return
+            point = fact.point
+
+    def _fold_one(self, fact: _Fact, point: Point) -> None:
+        engine = self.engine
+        at, event = fact.at, fact.event
+        point, fact.lapse = lapsed(engine, point, at)
+        facts, sends = fact.facts, False
+        if event == "free_form":
+            sends, facts = True, free_form_facts(engine, point, None)
+        elif event == "template":
+            sends = True
+        had = _begins(fact.answer)
+        fact.answer = answer = engine.fire(point.state, event, facts)
+        fact.point = applied(engine, answer, point, at, sends=sends)
+        if had != _begins(answer):
+            self._note_begin(fact, began=_begins(answer))
+
+    def _note_begin(self, fact: _Fact, *, began: bool) -> None:
+        index = bisect_left(self._begins, fact.place, key=_place)
+        there = index < len(self._begins) and self._begins[index] is fact
+        if began and not there:
+            self._begins.insert(index, fact)
+        elif there and not began:
+            del self._begins[index]
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def at(self, instant_: datetime) -> Situation:
+        """State, window and conversation at an instant, by the facts known now."""
+        now = instant(instant_)
+        point, running = self.standing(now)
+        return situation_at(self.engine, point, now, running)
+
+    def standing(self, now: datetime) -> tuple[Point, Conversation | None]:
+        """The same as a fold's point and the conversation that runs."""
+        now = instant(now)
+        index = self._upto(now)
+        point = self._before(index)
+        point, _ = lapsed(self.engine, point, now)
+        return point, self._conversation(index) if point.window_end is not None else None
+
+    def _upto(self, now: datetime) -> int:
+        """How many facts have an ``at`` up to `now`."""
+        places, seconds = self._places, now.timestamp()
+        if not places or places[-1][0] <= seconds:
+            return len(places)
+        return bisect_right(places, seconds, key=lambda place: place[0])
+
+    def _conversation(self, index: int) -> Conversation:
+        begins = self._begins
+        n = len(begins) if index else 0
+        if n and begins[-1].place > self._places[index - 1]:
+            n = bisect_right(begins, self._places[index - 1], key=_place)
+        if n == 0:  # it began before the first fact, so in the fold that this one goes on from
+            assert self.start is not None
+            assert self.start.conversation is not None
+            return self.start.conversation
+        first = begins[n - 1]
+        origin = first.answer.begins if first.answer else None
+        assert self.key is not None
+        assert origin is not None
+        return conversation(*self.key, first.place[2], origin, first.at)
+
+    def snapshot(self, until: datetime) -> Snapshot:
+        """The fold of the facts before `until`, from which another history can go on."""
+        cut = instant(until)
+        index = bisect_left(self._places, (cut.timestamp(), _CUSTOMER, ""))
+        point = self._before(index)
+        running = self._conversation(index) if point.window_end is not None else None
+        return Snapshot(point, running, cut)
+
+    @property
+    def newest(self) -> datetime | None:
+        """The ``at`` of the newest fact; None where there is none."""
+        return self._facts[-1].at if self._facts else None
+
+    def last_opener(self, now: datetime) -> str | None:
+        """The id of the message that last started the window open at `now`; None where none is."""
+        index = self._upto(now)
+        point, _ = lapsed(self.engine, self._before(index), now)
+        if point.window_end is None:
+            return None
+        for fact in reversed(self._facts[:index]):
+            if fact.answer is not None and fact.answer.window == "starts":
+                return fact.place[2]
+        return None
+
+    def facts(self) -> Iterator[Delivery]:
+        """The deliveries that count, in the order of the fold."""
+        return (fact.delivery for fact in self._facts)
+
+    def answers(self, until: datetime | None = None) -> Iterator[Answer]:
+        """Every row that fired up to `until` (None: up to the newest fact), lapses included."""
+        count = len(self._facts) if until is None else self._upto(instant(until))
+        for fact in self._facts[:count]:
+            if fact.lapse is not None:
+                yield fact.lapse
+            if fact.answer is not None:
+                yield fact.answer
+        if until is not None and count:
+            _, lapse = lapsed(self.engine, self._facts[count - 1].point, instant(until))
+            if lapse is not None:
+                yield lapse
+
+    def would_allow(self, now: datetime) -> tuple[str, ...]:
+        """Ids of the uncounted messages any of which, if it counted, would allow free-form now."""
+        now = instant(now)
+        window = self.policy.window
+        near = [fact for fact in self._maybes if fact.at <= now < fact.at + window]
+        return tuple(fact.place[2] for fact in near if self._allowed_if(fact, now))
+
+    def _allowed_if(self, counted: _Fact, now: datetime) -> bool:
+        """Whether free-form would be allowed at `now` if `counted` were an opener."""
+        engine = self.engine
+        start = bisect_left(self._places, counted.place)
+        point = self._before(start)
+        for fact in self._facts[start : self._upto(now)]:
+            point, _ = lapsed(engine, point, fact.at)
+            facts = YES if fact is counted else fact.facts
+            if fact.event == "free_form":
+                facts = free_form_facts(engine, point, None)
+            answer = engine.fire(point.state, fact.event, facts)
+            sends = fact.place[1] == _BUSINESS
+            point = applied(engine, answer, point, fact.at, sends=sends)
+        point, _ = lapsed(engine, point, now)
+        return engine.fire(point.state, "free_form", free_form_facts(engine, point, now)).allowed
+
+    def _was_refused(self, fact: _Fact) -> bool:
+        if fact.event != "free_form":
+            return False
+        index = bisect_left(self._places, fact.place)
+        point = self._before(index)
+        point, _ = lapsed(self.engine, point, fact.at)
+        asked = free_form_facts(self.engine, point, fact.at)
+        return not self.engine.fire(point.state, "free_form", asked).allowed
+
+    def _no_refusal(self) -> Answer:
+        state = self._before(len(self._facts)).state
+        return self.engine.fire(state, "send_failed", 0)
+
+
+def _begins(answer: Answer | None) -> bool:
+    return answer is not None and answer.begins is not None

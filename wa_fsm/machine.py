@@ -1,0 +1,130 @@
+"""The machine of a policy, built by ``transitions``. The only file that imports it.
+
+House rules:
+
+* One machine for each policy and no model in it: a slotted cursor is made for each call, so the
+  machine is shared by all conversations and threads and keeps no reference to any.
+* One ``transitions`` row for each state of each cell; its guard is the cell's. A row that stays
+  is an internal transition. Refusals are such rows: nothing is decided by a missing transition.
+* Rows carry their rule by a ``Transition`` subclass, which notes on the cursor what fired.
+* No callbacks: a row has no side effects here. What its effect means is applied by
+  ``situation.py``, the same for this machine and for the Table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import transitions
+
+from wa_fsm.decision import ALLOWING, State
+from wa_fsm.engine import Answer
+from wa_fsm.policy import Policy
+from wa_fsm.rows import FACTS, STATES, Cell, EventName, Row
+
+
+class _Cursor:
+    __slots__ = ("fired", "state")
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.fired: _Rule | None = None
+
+
+class _Rule(transitions.Transition):
+    """A row of the policy as a transition."""
+
+    def __init__(self, *args: Any, row: Row, cell: Cell, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.row, self.cell = row, cell
+
+    def execute(self, event_data: transitions.EventData) -> bool:
+        fired: bool = super().execute(event_data)
+        if fired:
+            cursor: Any = event_data.model
+            cursor.fired = self
+        return fired
+
+
+class _Core(transitions.Machine):
+    transition_cls = _Rule
+
+
+class Machine:
+    """A policy as a live ``transitions`` machine.
+
+    Args:
+        policy: whose rows, N0 included, become its transitions.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        core = _Core(
+            model=None,
+            initial=None,
+            states=list(STATES),
+            auto_transitions=False,
+            send_event=True,
+        )
+        for row in policy.complete_rows:
+            for cell in row.cells:
+                for state in cell.in_states:
+                    core.add_transition(
+                        row.event,
+                        state,
+                        cell.effect.to,
+                        conditions=[_guard(row.event, cell)],
+                        row=row,
+                        cell=cell,
+                    )
+        self._events = core.events
+
+    def fire(self, state: State, event: EventName, facts: int) -> Answer:
+        """Fire one event.
+
+        Args:
+            state: where the conversation stands.
+            event: what comes.
+            facts: the outcome of the event's facts, as ``rows.bits`` counts them.
+
+        Raises:
+            LookupError: no row fires, which a checked policy makes impossible.
+        """
+        cursor = _Cursor(state)
+        self._events[event].trigger(cursor, facts=facts)
+        fired = cursor.fired
+        if fired is None:
+            raise LookupError(
+                f"no row of `{self.policy.spec}` fires for {event} in {state}: {facts}"
+            )
+        return _answer(fired.row, fired.cell, cursor.state)
+
+
+def _answer(row: Row, cell: Cell, state: State) -> Answer:
+    effect = cell.effect
+    return Answer(
+        rule=row.id,
+        row=row,
+        to=state,
+        entered=effect.to is not None,
+        begins=effect.begins,
+        window=effect.window,
+        reply=effect.reply,
+        reason=row.verdict,
+        allowed=row.verdict in ALLOWING,
+    )
+
+
+def _guard(event: EventName, cell: Cell) -> Any:
+    """The cell's guard as a callable: exactly True or False (a truthy answer would block)."""
+    names = list(FACTS[event])
+    care = wanted = 0
+    for name, want in cell.wants:
+        care |= 1 << names.index(name)
+        wanted |= want << names.index(name)
+
+    def holds(event_data: transitions.EventData) -> bool:
+        facts: int = event_data.kwargs["facts"]
+        return facts & care == wanted
+
+    return holds

@@ -1,0 +1,136 @@
+"""Registered templates and their statuses. They belong to the business account, not to a key.
+
+A template is known by name and language; ``en-US`` and ``en_US`` are one language. An entry
+without a language serves all. A language that is not listed is unknown. The status at an instant
+is the known one with the greatest ``at`` up to then; of equals the one learnt later.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+from wa_fsm.events import (
+    TEMPLATE_STATUSES,
+    StatusName,
+    Template,
+    TemplateStatus,
+    instant,
+    status_name,
+)
+
+TemplateEntry: TypeAlias = str | Mapping[str, str]
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+# When several languages would do and none is approved, the refusal speaks of the one nearest to
+# being sendable.
+_NEARNESS: Final = {
+    name: rank
+    for rank, name in enumerate(
+        ("approved", "paused", "in_appeal", "pending", "limit_exceeded", "rejected", "disabled")
+    )
+}
+_Known: TypeAlias = tuple[datetime, datetime, int, str]  # at, arrived, order, status
+
+
+def plain_language(language: str) -> str:
+    """The language as it is kept: ``en-US`` and ``en_US`` are one."""
+    return language.replace("-", "_")
+
+
+class Templates:
+    """What is registered, and what became of it.
+
+    Args:
+        entries: from name to a status, or to a mapping from language to status. They hold from
+            the beginning of time until a later ``TemplateStatus``.
+
+    Raises:
+        ValueError: a status that is none.
+    """
+
+    __slots__ = ("_approved", "_known", "_serves_all")
+
+    def __init__(self, entries: Mapping[str, TemplateEntry] | None = None) -> None:
+        self._known: dict[str, dict[str | None, list[_Known]]] = {}
+        self._serves_all: set[str] = set()
+        self._approved: bool | None = None
+        for name, entry in (entries or {}).items():
+            by_language = {None: entry} if isinstance(entry, str) else dict(entry)
+            for language, status in by_language.items():
+                self._learn(name, language, (_ALWAYS, _ALWAYS, 0, status_name(status)))
+                if language is None:
+                    self._serves_all.add(name)
+
+    def add(self, event: TemplateStatus, arrived: datetime | None = None, order: int = 0) -> None:
+        """Learn a status.
+
+        Args:
+            event: the status; without a language it is that of all languages listed.
+            arrived: when we learnt of it; None: at its ``at``.
+            order: tells apart what arrived at the same instant.
+        """
+        when = event.at if arrived is None else instant(arrived)
+        self._learn(event.name, event.language, (event.at, when, order, event.status))
+
+    def _learn(self, name: str, language: str | None, known: _Known) -> None:
+        kept = None if language is None else plain_language(language)
+        insort(self._known.setdefault(name, {}).setdefault(kept, []), known)
+        self._approved = None
+
+    def status(self, template: Template, at: datetime) -> StatusName | None:
+        """The template's status at `at`; None where it is not registered (then).
+
+        A send that names no language is approved if any listed language is.
+        """
+        name, language, at = template.name, template.language, instant(at)
+        entry = self._known.get(name)
+        if entry is None:
+            return None
+        if language is not None:
+            return self._of_language(name, entry, plain_language(language), at)
+        return self._best(name, entry, at)
+
+    def _best(
+        self, name: str, entry: Mapping[str | None, list[_Known]], at: datetime
+    ) -> StatusName | None:
+        languages: list[str | None] = [listed for listed in entry if listed is not None]
+        if self._all(name, entry):
+            languages.append(None)
+        found = (self._of_language(name, entry, language, at) for language in languages)
+        return min((status for status in found if status), key=_nearness, default=None)
+
+    def _of_language(
+        self,
+        name: str,
+        entry: Mapping[str | None, list[_Known]],
+        language: str | None,
+        at: datetime,
+    ) -> StatusName | None:
+        listed = entry.get(language, []) if language is not None else []
+        if not listed and not self._all(name, entry):
+            return None
+        known = [status for status in (*listed, *entry.get(None, [])) if status[0] <= at]
+        return status_name(max(known)[3]) if known else None
+
+    def _all(self, name: str, entry: Mapping[str | None, list[_Known]]) -> bool:
+        return name in self._serves_all or entry.keys() == {None}
+
+    def any_approved(self, at: datetime) -> bool:
+        """Whether any registered template may be sent at `at`."""
+        at = instant(at)
+        if self._approved is not None:
+            return self._approved
+        found = any(self._best(n, e, at) == "approved" for n, e in self._known.items())
+        if self._timeless():
+            self._approved = found
+        return found
+
+    def _timeless(self) -> bool:
+        known = (k for entry in self._known.values() for each in entry.values() for k in each)
+        return all(at == _ALWAYS for at, *_ in known)
+
+
+def _nearness(status: str) -> int:
+    return _NEARNESS.get(status, len(TEMPLATE_STATUSES))
