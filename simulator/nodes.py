@@ -36,6 +36,8 @@ _BOM: Final = b"\xef\xbb\xbf"
 _SPECIAL: Final = re.compile(rb"(?<![A-Za-z0-9_.!?])[&*!]")
 # libyaml's composer calls itself for each level and would break the stack: these go the slow way.
 _DEEP: Final = re.compile(rb"^[-?: \t]{1000}", re.MULTILINE)
+_DEEP_FROM: Final = 1000
+_MARKS: Final = (b"&", b"*", b"!")
 _MOST_OPENINGS: Final = 5000
 _UNPRINTABLE: Final = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -104,7 +106,7 @@ def compose(text: bytes, notes: Notes) -> list[Document]:
         notes.put(*_place(before.decode()), f"byte 0x{text[error.start]:02X} is no UTF-8; "
                   "save the file as UTF-8")  # fmt: skip
         return _slowly(_whole_lines(before), notes, cut=True)
-    if _SPECIAL.search(text) or _is_deep(text):
+    if _is_special(text) or _is_deep(text):
         return _slowly(text, notes)
     try:
         loader, documents = _Loader(text), []
@@ -115,9 +117,17 @@ def compose(text: bytes, notes: Notes) -> list[Document]:
         return _slowly(text, notes)
 
 
+def _is_special(text: bytes) -> bool:
+    # The plain search first: it is much quicker, and most files have none of the three.
+    return any(mark in text for mark in _MARKS) and _SPECIAL.search(text) is not None
+
+
 def _is_deep(text: bytes) -> bool:
     openings = text.count(b"[") + text.count(b"{")
-    return openings > _MOST_OPENINGS or _DEEP.search(text) is not None
+    if openings > _MOST_OPENINGS:
+        return True
+    longest = max(map(len, text.split(b"\n")))
+    return longest >= _DEEP_FROM and _DEEP.search(text) is not None
 
 
 def _place(before: str) -> tuple[int, int]:

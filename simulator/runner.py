@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from wa_fsm import Event, History, Sent, TemplateStatus
 from wa_fsm.decide import decide_in
-from wa_fsm.decision import Decision, State
+from wa_fsm.decision import State
+from wa_fsm.deliveries import Delivery
 from wa_fsm.engine import Answer
-from wa_fsm.history import Delivery
 from wa_fsm.policy import Policy
 from wa_fsm.rows import EventName
 from wa_fsm.situation import Situation, situation_at
@@ -45,7 +45,7 @@ class Checked:
         """The answer that both give. Raises DisagreementError where they differ."""
         kept = self.table.fire(state, event, facts)
         live = self.table.machine.fire(state, event, facts)
-        if kept != live:
+        if kept is not live and kept != live:
             raise DisagreementError(
                 f"`{self.policy.spec}`: for {event} in {state} with the facts {facts} the machine "
                 f"says {live.rule} -> {live.to}, the table {kept.rule} -> {kept.to}"
@@ -77,23 +77,21 @@ class _Play:
         """Learn, ask or send, then look."""
         history, now = self.history(step), step.arrived
         rule: str | None = None
-        decision, delivery = None, None
+        decision, delivery, situation = None, None, None
         if step.message is not None:
-            decision = self.ask(history, step)
+            situation, ask = self.situation(history, now), history.would_allow
+            decision = decide_in(self.engine, situation, step.message, self.templates, ask)
             rule = decision.rule
             if decision.allowed and not step.asked_only:
                 sent = Sent(step.number, step.contact, now, step.id, step.message)
                 history.add(sent, order=order)
+                situation = None
         for fact in step.facts:
             delivery = self.learn(history, fact, now, order)
             rule = delivery.rule if delivery else self._untouched(history, now)
-        situation = self.situation(history, now)
+        if situation is None:
+            situation = self.situation(history, now)
         return Outcome(step, rule, delivery is not None and delivery.duplicate, decision, situation)
-
-    def ask(self, history: History, step: Step) -> Decision:
-        situation = self.situation(history, step.arrived)
-        assert step.message is not None
-        return decide_in(self.engine, situation, step.message, self.templates, history.would_allow)
 
     def learn(
         self,

@@ -13,6 +13,7 @@
 from wa_fsm import policies
 from wa_fsm.decide import decide
 from wa_fsm.decision import Conversation, Decision
+from wa_fsm.deliveries import Delivery
 from wa_fsm.events import (
     CustomerCall,
     CustomerMessage,
@@ -24,7 +25,7 @@ from wa_fsm.events import (
     Template,
     TemplateStatus,
 )
-from wa_fsm.history import Delivery, History
+from wa_fsm.history import History
 from wa_fsm.policy import Policy, PolicyError
 from wa_fsm.situation import Situation
 from wa_fsm.templates import Templates

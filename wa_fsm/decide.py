@@ -6,12 +6,19 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from wa_fsm.decision import AllowedKind, Decision, error_code
-from wa_fsm.engine import Answer, Engine
-from wa_fsm.events import FreeForm, Message, StatusName, Template
+from wa_fsm.decision import AllowedKind, Conversation, Decision, error_code
+from wa_fsm.engine import Engine
+from wa_fsm.events import FreeForm, Message, StatusName, Template, instant
 from wa_fsm.history import History
 from wa_fsm.policy import Policy
-from wa_fsm.situation import APPROVED, REGISTERED, Situation, free_form_facts
+from wa_fsm.situation import (
+    APPROVED,
+    REGISTERED,
+    Point,
+    Situation,
+    free_form_facts,
+    permits_free_form,
+)
 from wa_fsm.templates import TemplateEntry, Templates
 
 
@@ -28,6 +35,7 @@ class TemplatesAt(Protocol):
 TemplatesLike: TypeAlias = Templates | Mapping[str, TemplateEntry] | None
 
 _NONE = Templates()
+REGISTERED_APPROVED = REGISTERED | APPROVED
 _KINDS: Mapping[tuple[bool, bool], tuple[AllowedKind, ...]] = {
     (False, False): (),
     (False, True): ("template",),
@@ -62,8 +70,9 @@ def decide(
             f"the question is put to `{policy.spec}`; they must be the same"
         )
     known = templates if isinstance(templates, Templates) else Templates(templates)
-    situation = history.at(at)
-    return decide_in(history.engine, situation, message, known, history.would_allow)
+    now = instant(at)
+    point, running = history.standing(now)
+    return _ask(history.engine, point, now, running, message, known, history.would_allow)
 
 
 def decide_in(
@@ -82,52 +91,67 @@ def decide_in(
         templates: what is registered.
         would_allow: gives the uncounted messages that would have allowed free-form.
     """
-    at = situation.at
-    facts = free_form_facts(engine, situation.point, at)
-    free = engine.fire(situation.state, "free_form", facts)
-    kinds = _KINDS[free.allowed, templates.any_approved(at)]
-    if isinstance(message, FreeForm):
-        uncounted = () if free.allowed or would_allow is None else would_allow(at)
-        return _decision(engine.policy, situation, message, free, None, kinds, uncounted)
-    if not isinstance(message, Template):
-        raise TypeError(f"expected a FreeForm or a Template, got `{message!r}`")
-    status = templates.status(message, at)
-    known = 0 if status is None else REGISTERED | (APPROVED if status == "approved" else 0)
-    answer = engine.fire(situation.state, "template", known)
-    return _decision(engine.policy, situation, message, answer, status, kinds, ())
+    return _ask(
+        engine,
+        situation.point,
+        situation.at,
+        situation.conversation,
+        message,
+        templates,
+        would_allow,
+    )
 
 
-def _decision(
-    policy: Policy,
-    situation: Situation,
+def _ask(
+    engine: Engine,
+    point: Point,
+    at: datetime,
+    conversation: Conversation | None,
     message: Message,
-    answer: Answer,
-    status: StatusName | None,
-    kinds: tuple[AllowedKind, ...],
-    uncounted: tuple[str, ...],
+    templates: TemplatesAt,
+    would_allow: Callable[[datetime], tuple[str, ...]] | None,
 ) -> Decision:
-    reason, row = answer.reason, answer.row
+    state, ends, policy = point.state, point.window_end, engine.policy
+    facts = free_form_facts(engine, point, at)
+    answer = free = engine.fire(state, "free_form", facts)
+    may = free.allowed
+    until = ends
+    if not may and ends is not None:  # a margin may refuse what the state permits
+        until = ends if permits_free_form(engine, point) else None
+    status: StatusName | None = None
+    uncounted: tuple[str, ...] = ()
+    valid = None
+    if isinstance(message, FreeForm):
+        if may:
+            valid = ends - policy.margin if ends is not None else None
+        elif would_allow is not None:
+            uncounted = would_allow(at)
+    elif isinstance(message, Template):
+        status = templates.status(message, at)
+        known = 0 if status is None else REGISTERED_APPROVED if status == "approved" else REGISTERED
+        answer = engine.fire(state, "template", known)
+    else:
+        raise TypeError(f"expected a FreeForm or a Template, got `{message!r}`")
+    reason, row, allowed = answer.reason, answer.row, answer.allowed
     assert reason is not None, "the rows of a send carry a verdict; the policy was checked for it"
-    ends = situation.window_closes_at
-    free_form = isinstance(message, FreeForm)
     return Decision(
-        answer.allowed,
+        allowed,
         reason,
         answer.rule,
         row.cites,
         row.standing,
-        situation.at,
-        situation.state,
+        at,
+        state,
         ends,
-        situation.free_form_until,
-        ends - policy.margin if answer.allowed and free_form and ends is not None else None,
-        situation.conversation,
-        kinds,
+        until,
+        valid,
+        conversation,
+        _KINDS[may, templates.any_approved(at)],
         uncounted,
-        None if answer.allowed else error_code(reason, status),
+        None if allowed else error_code(reason, status),
         policy.spec,
         policy.version,
         message,
         status,
-        situation.since,
+        point.since,
     )

@@ -6,7 +6,7 @@ marketing stops, blocks, rate or messaging limits, payment or quality.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -40,6 +40,9 @@ Remedy: TypeAlias = Literal[
     "register_template",
 ]
 AllowedKind: TypeAlias = Literal["free_form", "template"]
+UndecidedReason: TypeAlias = Literal[
+    "store_unavailable", "category_not_allowed", "unreadable_body", "unrecognised_send"
+]
 
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 ALLOWING: Final[frozenset[Reason]] = frozenset({"window_open", "template_approved"})
@@ -50,9 +53,14 @@ TEMPLATE_REASONS: Final[frozenset[Reason]] = frozenset(
     {"template_unknown", "template_not_approved"}
 )
 
+NO_RULE: Final = "-"
 RE_ENGAGEMENT: Final = 131047
 TEMPLATE_MISSING: Final = 132001
 _STATUS_CODES: Final[dict[str, int]] = {"paused": 132015, "disabled": 132016}
+_REASON_CODES: Final[dict[str, int]] = {
+    **dict.fromkeys(WINDOW_REASONS, RE_ENGAGEMENT),
+    **dict.fromkeys(TEMPLATE_REASONS, TEMPLATE_MISSING),
+}
 ERROR_CODES: Final[frozenset[int]] = frozenset(
     {RE_ENGAGEMENT, TEMPLATE_MISSING, *_STATUS_CODES.values()}
 )
@@ -70,11 +78,8 @@ def error_code(reason: Reason, status: StatusName | None = None) -> int | None:
         reason: why it was refused (or allowed).
         status: the template's status, where there is a template.
     """
-    if reason in WINDOW_REASONS:
-        return RE_ENGAGEMENT
-    if reason in TEMPLATE_REASONS:
-        return _STATUS_CODES.get(status or "", TEMPLATE_MISSING)
-    return None
+    code = _REASON_CODES.get(reason)
+    return code if status is None or code is None else _STATUS_CODES.get(status, code)
 
 
 def remedies(reason: Reason, status: StatusName | None = None) -> tuple[Remedy, ...]:
@@ -180,6 +185,22 @@ def in_zone(value: datetime, zone: tzinfo) -> datetime:
         return value
 
 
+def undecided(decision: Decision, reason: UndecidedReason) -> Decision:
+    """A refusal that no row of the policy gave, in the form of `decision`."""
+    return replace(
+        decision,
+        allowed=False,
+        reason=reason,
+        rule=NO_RULE,
+        cites=(),
+        standing="ours",
+        valid_until=None,
+        error_code=None,
+        allowed_kinds=(),
+        template_status=None,
+    )
+
+
 def clock_text(value: datetime, beside: datetime, zone: tzinfo) -> str:
     """`value` as people read it: without the date where it is the day of `beside`."""
     shown, near = in_zone(value, zone), in_zone(beside, zone)
@@ -219,7 +240,7 @@ def _sentence(d: Decision, zone: tzinfo) -> str:
         f"{may} until the customer writes",
         "store_unavailable": "the records of this contact cannot be read now; nothing was decided",
         "category_not_allowed": "a free-form message of this category may not be sent",
-        "unreadable_body": "the request is encrypted, so what it sends cannot be judged",
+        "unreadable_body": "the request cannot be read, so what it sends cannot be judged",
         "unrecognised_send": "the request looks like a send, but of no known form",
     }
     return f"{'Allowed' if d.allowed else 'Refused'}: {whys[d.reason]}."

@@ -18,11 +18,21 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias
 
 from wa_fsm.decision import Conversation
+from wa_fsm.deliveries import (
+    BUSINESS,
+    CUSTOMER,
+    PLATFORM,
+    CountedFact,
+    Delivery,
+    KeyEvent,
+    Place,
+    Snapshot,
+    begins,
+    place_of,
+)
 from wa_fsm.engine import Answer, Engine
 from wa_fsm.events import (
     CustomerCall,
@@ -51,103 +61,6 @@ from wa_fsm.situation import (
 )
 from wa_fsm.table import table_of
 
-KeyEvent: TypeAlias = CustomerMessage | CustomerCall | Sent | SendFailed
-# `at` in seconds (exact to the millisecond: floats compare quicker than datetimes), rank, id
-_Place: TypeAlias = tuple[float, int, str]
-
-_CUSTOMER: Final = 0
-_PLATFORM: Final = 1
-_BUSINESS: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A fold of the facts before an instant; what is older and comes later changes nothing.
-
-    Attributes:
-        point: where the fold stood.
-        conversation: the one that ran there, if a window was open.
-        until: the instant (UTC).
-    """
-
-    point: Point
-    conversation: Conversation | None
-    until: datetime
-
-
-class Delivery:
-    """One thing learnt, and what became of it. It reads the history as it stands now.
-
-    Attributes:
-        event: what was delivered.
-        arrived: when we learnt of it (UTC).
-    """
-
-    __slots__ = ("_fact", "_history", "arrived", "event", "order")
-
-    def __init__(self, history: History, event: KeyEvent, arrived: datetime, order: int) -> None:
-        self.event = event
-        self.arrived = arrived
-        self.order = order
-        self._history = history
-        self._fact: _Fact | None = None
-
-    @property
-    def duplicate(self) -> bool:
-        """Another delivery of the same message or call arrived first, so this one is nothing."""
-        return not isinstance(self.event, SendFailed) and self._history._first(self) is not self
-
-    @property
-    def answer(self) -> Answer | None:
-        """The row that this fired at its place in the fold; None for a duplicate.
-
-        A failure that refuses nothing (its send is unknown, or an earlier one counts) shows what
-        an ordinary failure shows. So does a send that failed: it is no fact.
-        """
-        if self._fact is not None:
-            return self._fact.answer
-        if isinstance(self.event, SendFailed):
-            return self._history._no_refusal()
-        return None
-
-    @property
-    def rule(self) -> str | None:
-        """The id of that row."""
-        answer = self.answer
-        return answer.rule if answer else None
-
-    @property
-    def against_policy(self) -> bool:
-        """A free-form message that went out although the policy refused it at that place."""
-        return self._fact is not None and self._history._was_refused(self._fact)
-
-    def _precedence(self) -> tuple[datetime, int, datetime, str]:
-        # What arrived first counts. Arrivals at the same instant are told apart by `order`, and
-        # where that is equal too by content, so that the order of processing never decides.
-        return (self.arrived, self.order, self.event.at, repr(self.event))
-
-
-class _Fact:
-    """A delivery that counts, at its place in the fold, and the fold after it."""
-
-    __slots__ = ("answer", "at", "delivery", "event", "facts", "lapse", "place", "point")
-
-    def __init__(
-        self, delivery: Delivery, at: datetime, place: _Place, event: EventName, facts: int
-    ) -> None:
-        self.delivery = delivery
-        self.at = at
-        self.place = place
-        self.event: EventName = event
-        self.facts = facts
-        self.point = START
-        self.answer: Answer | None = None
-        self.lapse: Answer | None = None
-
-
-def _place(fact: _Fact) -> _Place:
-    return fact.place
-
 
 class History:
     """Facts in, situation out, for one key = (business number, contact).
@@ -169,10 +82,10 @@ class History:
         self.start = start
         self.engine: Engine = engine if engine is not None else table_of(policy)
         self.key: tuple[str, str] | None = None
-        self._facts: list[_Fact] = []
-        self._places: list[_Place] = []  # the same facts' places, for a quick search
-        self._begins: list[_Fact] = []  # those that began a conversation, in place order
-        self._maybes: list[_Fact] = []  # messages of kinds that are not counted on
+        self._facts: list[CountedFact] = []
+        self._places: list[Place] = []  # the same facts' places, for a quick search
+        self._begins: list[CountedFact] = []  # those that began a conversation, in place order
+        self._maybes: list[CountedFact] = []  # messages of kinds that are not counted on
         self._inbound: dict[str, Delivery] = {}
         self._sends: dict[str, Delivery] = {}
         self._failures: dict[str, Delivery] = {}
@@ -196,7 +109,7 @@ class History:
         else:
             known = self._sends if isinstance(event, Sent) else self._inbound
             first = known.get(event.id)
-            if first is None or delivery._precedence() < first._precedence():
+            if first is None or delivery.precedence() < first.precedence():
                 if first is not None:
                     self._withdraw(first)
                 known[event.id] = delivery
@@ -218,7 +131,8 @@ class History:
             raise ValueError(f"a window from {counts.isoformat()} would close beyond year 9999")
         self.key = key
 
-    def _first(self, delivery: Delivery) -> Delivery | None:
+    def first(self, delivery: Delivery) -> Delivery | None:
+        """Of the deliveries with the same id the one that counts."""
         event = delivery.event
         if isinstance(event, SendFailed):
             return self._failures.get(event.message_id)
@@ -233,23 +147,23 @@ class History:
             if failure is not None:
                 self._place_refusal(failure, event)
             elif isinstance(event.message, FreeForm):
-                self._insert(delivery, event.at, _BUSINESS, event.id, "free_form", 0)
+                self._insert(delivery, event.at, BUSINESS, event.id, "free_form", 0)
             else:
                 happened = REGISTERED | APPROVED  # it went out, so its status then is no question
-                self._insert(delivery, event.at, _BUSINESS, event.id, "template", happened)
+                self._insert(delivery, event.at, BUSINESS, event.id, "template", happened)
         elif isinstance(event, CustomerCall):
             at = min(event.at, delivery.arrived)
-            self._insert(delivery, at, _CUSTOMER, event.id, "customer_call", 0)
+            self._insert(delivery, at, CUSTOMER, event.id, "customer_call", 0)
         elif isinstance(event, CustomerMessage):
             at = min(event.at, delivery.arrived)
             opens = YES if event.kind in self.policy.openers else 0
-            fact = self._insert(delivery, at, _CUSTOMER, event.id, "customer_message", opens)
-            if event.kind in self.policy.uncounted and delivery._fact is fact:
-                insort(self._maybes, fact, key=_place)
+            fact = self._insert(delivery, at, CUSTOMER, event.id, "customer_message", opens)
+            if event.kind in self.policy.uncounted and delivery.fact is fact:
+                insort(self._maybes, fact, key=place_of)
 
     def _add_failure(self, event: SendFailed, delivery: Delivery) -> None:
         first = self._failures.get(event.message_id)
-        if first is not None and first._precedence() <= delivery._precedence():
+        if first is not None and first.precedence() <= delivery.precedence():
             return
         if first is not None:
             self._withdraw(first)
@@ -263,16 +177,16 @@ class History:
     def _place_refusal(self, failure: Delivery, send: Sent) -> None:
         assert isinstance(failure.event, SendFailed)
         refused = YES if failure.event.code in REFUSAL_CODES else 0
-        self._insert(failure, send.at, _PLATFORM, send.id, "send_failed", refused)
+        self._insert(failure, send.at, PLATFORM, send.id, "send_failed", refused)
 
     def _insert(
         self, delivery: Delivery, at: datetime, rank: int, id_: str, event: EventName, facts: int
-    ) -> _Fact:
+    ) -> CountedFact:
         place = (at.timestamp(), rank, id_)
-        fact = _Fact(delivery, at, place, event, facts)
+        fact = CountedFact(delivery, at, place, event, facts)
         if self.start is not None and at < self.start.until:
             return fact  # it lies in what was folded before: kept by whoever keeps, of no effect
-        delivery._fact = fact
+        delivery.fact = fact
         index = len(self._facts)
         if index and place < self._places[-1]:
             index = bisect_left(self._places, place)
@@ -283,7 +197,7 @@ class History:
         return fact
 
     def _withdraw(self, delivery: Delivery) -> None:
-        fact = delivery._fact
+        fact = delivery.fact
         if fact is None:
             if isinstance(
                 delivery.event, Sent
@@ -292,7 +206,7 @@ class History:
                 if failure is not None:
                     self._withdraw(failure)
             return
-        delivery._fact = None
+        delivery.fact = None
         index = bisect_left(self._places, fact.place)
         del self._facts[index], self._places[index]
         self._note_begin(fact, began=False)
@@ -315,11 +229,11 @@ class History:
             fact = self._facts[i]
             before, began = fact.point, fact.answer
             self._fold_one(fact, point)
-            if fact.point == before and _begins(fact.answer) == _begins(began):
+            if fact.point == before and begins(fact.answer) == begins(began):
                 return
             point = fact.point
 
-    def _fold_one(self, fact: _Fact, point: Point) -> None:
+    def _fold_one(self, fact: CountedFact, point: Point) -> None:
         engine = self.engine
         at, event = fact.at, fact.event
         point, fact.lapse = lapsed(engine, point, at)
@@ -328,14 +242,14 @@ class History:
             sends, facts = True, free_form_facts(engine, point, None)
         elif event == "template":
             sends = True
-        had = _begins(fact.answer)
+        had = begins(fact.answer)
         fact.answer = answer = engine.fire(point.state, event, facts)
-        fact.point = applied(engine, answer, point, at, sends=sends)
-        if had != _begins(answer):
-            self._note_begin(fact, began=_begins(answer))
+        fact.point, fact.ended = applied(engine, answer, point, at, sends=sends), None
+        if had != begins(answer):
+            self._note_begin(fact, began=begins(answer))
 
-    def _note_begin(self, fact: _Fact, *, began: bool) -> None:
-        index = bisect_left(self._begins, fact.place, key=_place)
+    def _note_begin(self, fact: CountedFact, *, began: bool) -> None:
+        index = bisect_left(self._begins, fact.place, key=place_of)
         there = index < len(self._begins) and self._begins[index] is fact
         if began and not there:
             self._begins.insert(index, fact)
@@ -355,35 +269,53 @@ class History:
         now = instant(now)
         index = self._upto(now)
         point = self._before(index)
-        point, _ = lapsed(self.engine, point, now)
-        return point, self._conversation(index) if point.window_end is not None else None
+        end = point.window_end
+        if end is None:
+            return point, None
+        if self.policy.deadlines["window_over"].passed(now, end):
+            return self._ended(index, point, now), None
+        return point, self._conversation(index)
+
+    def _ended(self, index: int, point: Point, now: datetime) -> Point:
+        """The point after the lapse, which is the same at every instant from then on."""
+        fact = self._facts[index - 1] if index else None
+        if fact is None:
+            return lapsed(self.engine, point, now)[0]
+        if fact.ended is None:
+            fact.ended = lapsed(self.engine, point, now)[0]
+        return fact.ended
 
     def _upto(self, now: datetime) -> int:
         """How many facts have an ``at`` up to `now`."""
+        facts = self._facts
+        if not facts or facts[-1].at <= now:
+            return len(facts)
         places, seconds = self._places, now.timestamp()
-        if not places or places[-1][0] <= seconds:
-            return len(places)
         return bisect_right(places, seconds, key=lambda place: place[0])
 
     def _conversation(self, index: int) -> Conversation:
-        begins = self._begins
-        n = len(begins) if index else 0
-        if n and begins[-1].place > self._places[index - 1]:
-            n = bisect_right(begins, self._places[index - 1], key=_place)
+        began = self._begins
+        n = len(began) if index else 0
+        if n and began[-1].place > self._places[index - 1]:
+            n = bisect_right(began, self._places[index - 1], key=place_of)
         if n == 0:  # it began before the first fact, so in the fold that this one goes on from
             assert self.start is not None
             assert self.start.conversation is not None
             return self.start.conversation
-        first = begins[n - 1]
+        first = began[n - 1]
         origin = first.answer.begins if first.answer else None
+        known = first.conversation
+        if known is not None and known.origin == origin:
+            return known
         assert self.key is not None
         assert origin is not None
-        return conversation(*self.key, first.place[2], origin, first.at)
+        made = first.conversation = conversation(*self.key, first.place[2], origin, first.at)
+        return made
 
     def snapshot(self, until: datetime) -> Snapshot:
         """The fold of the facts before `until`, from which another history can go on."""
         cut = instant(until)
-        index = bisect_left(self._places, (cut.timestamp(), _CUSTOMER, ""))
+        index = bisect_left(self._places, (cut.timestamp(), CUSTOMER, ""))
         point = self._before(index)
         running = self._conversation(index) if point.window_end is not None else None
         return Snapshot(point, running, cut)
@@ -424,11 +356,13 @@ class History:
     def would_allow(self, now: datetime) -> tuple[str, ...]:
         """Ids of the uncounted messages any of which, if it counted, would allow free-form now."""
         now = instant(now)
+        if not self._maybes:
+            return ()
         window = self.policy.window
         near = [fact for fact in self._maybes if fact.at <= now < fact.at + window]
         return tuple(fact.place[2] for fact in near if self._allowed_if(fact, now))
 
-    def _allowed_if(self, counted: _Fact, now: datetime) -> bool:
+    def _allowed_if(self, counted: CountedFact, now: datetime) -> bool:
         """Whether free-form would be allowed at `now` if `counted` were an opener."""
         engine = self.engine
         start = bisect_left(self._places, counted.place)
@@ -439,12 +373,13 @@ class History:
             if fact.event == "free_form":
                 facts = free_form_facts(engine, point, None)
             answer = engine.fire(point.state, fact.event, facts)
-            sends = fact.place[1] == _BUSINESS
+            sends = fact.place[1] == BUSINESS
             point = applied(engine, answer, point, fact.at, sends=sends)
         point, _ = lapsed(engine, point, now)
         return engine.fire(point.state, "free_form", free_form_facts(engine, point, now)).allowed
 
-    def _was_refused(self, fact: _Fact) -> bool:
+    def was_refused(self, fact: CountedFact) -> bool:
+        """Whether the policy would have refused this fact, a free-form message, at its place."""
         if fact.event != "free_form":
             return False
         index = bisect_left(self._places, fact.place)
@@ -453,10 +388,7 @@ class History:
         asked = free_form_facts(self.engine, point, fact.at)
         return not self.engine.fire(point.state, "free_form", asked).allowed
 
-    def _no_refusal(self) -> Answer:
+    def no_refusal(self) -> Answer:
+        """What a failure fires that refuses nothing."""
         state = self._before(len(self._facts)).state
         return self.engine.fire(state, "send_failed", 0)
-
-
-def _begins(answer: Answer | None) -> bool:
-    return answer is not None and answer.begins is not None

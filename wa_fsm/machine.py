@@ -13,7 +13,7 @@ House rules:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import transitions
 
@@ -36,7 +36,8 @@ class _Rule(transitions.Transition):
 
     def __init__(self, *args: Any, row: Row, cell: Cell, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.row, self.cell = row, cell
+        to = cast(State, self.dest or self.source)
+        self.answer = _answer(row, cell, to)  # made once: firing it makes no new value
 
     def execute(self, event_data: transitions.EventData) -> bool:
         fired: bool = super().execute(event_data)
@@ -97,7 +98,12 @@ class Machine:
             raise LookupError(
                 f"no row of `{self.policy.spec}` fires for {event} in {state}: {facts}"
             )
-        return _answer(fired.row, fired.cell, cursor.state)
+        if cursor.state != fired.answer.to:
+            raise LookupError(
+                f"`{self.policy.spec}`: {fired.answer.rule} leads to {fired.answer.to}, "
+                f"and {event} in {state} led to {cursor.state}"
+            )
+        return fired.answer
 
 
 def _answer(row: Row, cell: Cell, state: State) -> Answer:

@@ -244,7 +244,9 @@ def _bad_words(row: Row, policy: Policy) -> Iterator[str]:
 
 def _bad_cells(policy: Policy) -> Iterator[str]:
     for event in EVENTS:
-        rows = [row for row in policy.complete_rows if row.event == event]
+        # A send needs a verdict in every state, so N0, which has none, cannot fill its cells.
+        table = policy.rows if event in SENDS else policy.complete_rows
+        rows = [row for row in table if row.event == event]
         for state in STATES:
             for facts in outcomes(event):
                 hits = [
@@ -255,7 +257,7 @@ def _bad_cells(policy: Policy) -> Iterator[str]:
                     yield f"rows {' and '.join(hits)} both hold for {where}"
                 if not hits:
                     near = [r.id for r in rows if any(state in c.in_states for c in r.cells)]
-                    yield f"no row holds for {where}; rows {', '.join(near)} leave it out"
+                    yield f"no row holds for {where}; rows there: {', '.join(near) or 'none'}"
 
 
 def _said(event: EventName, facts: Mapping[str, bool]) -> str:

@@ -169,7 +169,7 @@ class Deadline:
 
     def passed(self, now: datetime, window_end: datetime) -> bool:
         """Whether the fact holds at `now` for a window that ends at `window_end`."""
-        edge = window_end - self.before
+        edge = window_end - self.before if self.before else window_end
         return now >= edge if self.inclusive else now > edge
 
 

@@ -22,6 +22,7 @@ from wa_fsm.events import (
 )
 
 TemplateEntry: TypeAlias = str | Mapping[str, str]
+_MOST_KEPT: Final = 4096
 _ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 # When several languages would do and none is approved, the refusal speaks of the one nearest to
 # being sendable.
@@ -50,12 +51,14 @@ class Templates:
         ValueError: a status that is none.
     """
 
-    __slots__ = ("_approved", "_known", "_serves_all")
+    __slots__ = ("_approved", "_known", "_serves_all", "_statuses")
 
     def __init__(self, entries: Mapping[str, TemplateEntry] | None = None) -> None:
         self._known: dict[str, dict[str | None, list[_Known]]] = {}
         self._serves_all: set[str] = set()
         self._approved: bool | None = None
+        # What `status` gave, while none hangs on the instant.
+        self._statuses: dict[tuple[str, str | None], StatusName | None] | None = None
         for name, entry in (entries or {}).items():
             by_language = {None: entry} if isinstance(entry, str) else dict(entry)
             for language, status in by_language.items():
@@ -78,13 +81,26 @@ class Templates:
         kept = None if language is None else plain_language(language)
         insort(self._known.setdefault(name, {}).setdefault(kept, []), known)
         self._approved = None
+        self._statuses = None
 
     def status(self, template: Template, at: datetime) -> StatusName | None:
         """The template's status at `at`; None where it is not registered (then).
 
         A send that names no language is approved if any listed language is.
         """
-        name, language, at = template.name, template.language, instant(at)
+        at = instant(at)
+        kept, key = self._statuses, (template.name, template.language)
+        if kept is not None and key in kept:
+            return kept[key]
+        found = self._status(template, at)
+        if kept is None and self._timeless():
+            kept = self._statuses = {}
+        if kept is not None and len(kept) < _MOST_KEPT:
+            kept[key] = found
+        return found
+
+    def _status(self, template: Template, at: datetime) -> StatusName | None:
+        name, language = template.name, template.language
         entry = self._known.get(name)
         if entry is None:
             return None

@@ -109,8 +109,8 @@ def _benches(specs: Iterable[str], cases: list[Case], rules: Sequence[str]) -> l
         if bench.failing:
             first = bench.failing[0].case
             raise click.ClickException(
-                f"{first.file}:{first.line}: `{first.name}` [{first.policy.spec}] fails without any "
-                "mutant, so it can catch nothing; see `wa-sim run`"
+                f"{first.file}:{first.line}: `{first.name}` [{first.policy.spec}] fails without "
+                "any mutant, so it can catch nothing; see `wa-sim run`"
             )
         benches.append(bench)
     known = {mutant.rule for bench in benches for mutant in bench.mutants}

@@ -5,8 +5,8 @@ House rules:
 * A mutant is a change of the document with every option on, and is plain data. Applied to a
   policy it gives the same policy with the fault in it, the policy's own options left as they are;
   so one fault is tried under every option that a scenario uses.
-* A cell of several states is also changed in one of them only, and a verdict likewise: a fault in
-  one state is as likely as one in all, and harder to see.
+* Effects and verdicts are changed in one state at a time: a fault in one state is as likely as
+  one in all, and harder to see. What answers there then is called by the row's id and a star.
 * Citation and standing are not behaviour; nothing here touches them.
 * Nothing here judges a mutant: ``mutate.py`` runs them, ``killer.py`` looks for what tells them
   from the original.
@@ -22,7 +22,7 @@ from typing import Final, Literal, TypeAlias
 
 from wa_fsm import policies
 from wa_fsm.decision import ALLOWING, Origin, Reason, State
-from wa_fsm.describe import guard_text, outcome_text
+from wa_fsm.describe import effect_text, guard_text, outcome_text
 from wa_fsm.events import CUSTOMER_KINDS
 from wa_fsm.policy import Policy
 from wa_fsm.rows import (
@@ -79,7 +79,7 @@ class Tweak:
         if self.knob == "window":
             return replace(policy, window=policy.window + self.by)
         if self.knob == "margin":
-            return self._margin(policy) if policy.margin else policy
+            return policy.with_margin(policy.margin + self.by) if policy.margin else policy
         if self.knob == "uncounted":
             return replace(policy, uncounted=frozenset())
         if self.knob == "opener added":
@@ -92,11 +92,6 @@ class Tweak:
         if self.knob == "early":
             return _with_deadline(policy, replace(old, before=old.before + self.by))
         return _with_deadline(policy, replace(old, inclusive=not old.inclusive))
-
-    def _margin(self, policy: Policy) -> Policy:
-        margin = policy.margin + self.by
-        moved = replace(policy.deadlines["inside_margin"], before=margin)
-        return replace(_with_deadline(policy, moved), margin=margin)
 
 
 def _with_deadline(policy: Policy, deadline: Deadline) -> Policy:
@@ -144,7 +139,9 @@ class Mutant:
         """
         if self.rows is not None:
             rows = with_options(self.rows, _on(policy))
-            changed = policy if rows == policy.rows else replace(policy, rows=rows)
+            if rows == policy.rows:
+                return None
+            changed = replace(policy, rows=rows, document=self.rows)
         else:
             assert self.tweak is not None
             changed = self.tweak.applied(policy)
@@ -194,8 +191,9 @@ _Made: TypeAlias = tuple[str, str, str, Iterable[Row] | Tweak]  # rule, operator
 def _of_rows(rows: Sequence[Row]) -> Iterator[_Made]:
     for at, row in enumerate(rows):
         verdicts = [r.verdict for r in rows if r.event == row.event and r.verdict is not None]
+        effects = dict.fromkeys(cell.effect for each in rows for cell in each.cells)
         changes = chain(_whole(row), _guards(row), _states(row), _verdicts(row, verdicts))
-        for operator, change, instead in chain(changes, _effects(row)):
+        for operator, change, instead in chain(changes, _effects(row, list(effects))):
             yield row.id, operator, change, (*rows[:at], *instead, *rows[at + 1 :])
 
 
@@ -249,19 +247,24 @@ def _verdicts(row: Row, verdicts: Sequence[Reason]) -> Iterator[_Changed]:
                 if verdict == row.verdict:
                     continue
                 effect = cell.effect if verdict in ALLOWING else NO_EFFECT
-                alone = replace(row, verdict=verdict, cells=(Cell(state, cell.guard, effect),))
+                alone = Row(f"{row.id}*", row.event, (Cell(state, cell.guard, effect),), row.cites,
+                            row.standing, verdict)  # fmt: skip
                 said = outcome_text(alone, alone.cells[0])
-                instead = (rest, alone) if rest.cells else (alone,)
+                instead = (rest, alone) if rest.cells else (replace(alone, id=row.id),)
                 yield "swap verdict", f"{_where(row, cell, state)}: {said}", instead
 
 
-def _effects(row: Row) -> Iterator[_Changed]:
-    """One part of an effect changed, in one state; of refusals, which must have none, in all."""
+def _effects(row: Row, known: Sequence[Effect]) -> Iterator[_Changed]:
+    """One part of an effect changed, or all for another row's: mostly the check notices one part.
+
+    In one state; of refusals, which must have no effect, in all.
+    """
     refuses = row.verdict is not None and row.verdict not in ALLOWING
     for at, cell in enumerate(row.cells):
         for states in [cell.in_states] if refuses else [(state,) for state in cell.in_states]:
             rest = [] if refuses else _rest(cell, states[0])
-            for change, effect in _other_effects(cell.effect):
+            others = [] if refuses else _foreign(row, cell, known)
+            for change, effect in chain(_other_effects(cell.effect), others):
                 alone = Cell(" ".join(states), cell.guard, effect)
                 where = _where(row, cell, *([] if refuses else states))
                 yield "swap effect", f"{where}: {change}", (_swap(row, at, *rest, alone),)
@@ -282,6 +285,15 @@ def _other_effects(effect: Effect) -> Iterator[tuple[str, Effect]]:
             yield said, replace(effect, begins=begins)
     said = "no reply is noted" if effect.reply else "a reply is noted"
     yield said, replace(effect, reply=not effect.reply)
+
+
+def _foreign(row: Row, cell: Cell, known: Sequence[Effect]) -> Iterator[tuple[str, Effect]]:
+    """The policy's other effects, where more than one part is different."""
+    near = {cell.effect, *(other for _, other in _other_effects(cell.effect))}
+    for other in known:
+        if other not in near:
+            said = effect_text(row, replace(cell, effect=other))
+            yield f"the effect `{said}`" if said else "no effect", other
 
 
 def _swap(row: Row, at: int, *cells: Cell) -> Row:

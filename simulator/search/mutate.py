@@ -146,7 +146,13 @@ class Bench:
         self.spec = spec
         self.bases = bases(spec)
         name = self.bases[0].name
-        self.mutants = tuple(m for m in mutants(name) if not rules or m.rule in rules)
+        there = {row.id for base in self.bases for row in base.rows}
+        self.mutants = tuple(
+            mutant
+            for mutant in mutants(name)
+            if (not rules or mutant.rule in rules)
+            and (mutant.rows is None or mutant.rule in there)  # not those of options that are off
+        )
         mine = (case for case in cases if case.policy.name == name)
         self.cases = sorted(mine, key=lambda case: case.policy.spec.count(","))
         tables: dict[str, _Listening] = {}

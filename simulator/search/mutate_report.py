@@ -73,7 +73,7 @@ def _survivors(report: Report) -> Iterator[str]:
 
 def as_json(reports: Sequence[Report]) -> str:
     """The whole, version 1: fields may be added, never renamed."""
-    whole = {
+    whole: dict[str, Any] = {
         "format": 1,
         "mutants": sum(len(report.results) for report in reports),
         **{end: sum(report.count(end) for report in reports) for end in ENDS},

@@ -26,8 +26,9 @@ MAY = {
     "situation": {"engine", "policy", "rows", "decision", "events"},
     "table": {"machine", "engine", "policy", "rows", "decision"},
     "templates": {"events"},
-    "history": POLICY | {"situation", "engine", "table"},
-    "decide": POLICY | {"situation", "engine", "table", "history", "templates"},
+    "deliveries": POLICY | {"situation", "engine"},
+    "history": POLICY | {"deliveries", "situation", "engine", "table"},
+    "decide": POLICY | {"situation", "engine", "table", "deliveries", "history", "templates"},
     "clock": {"events"},
 }
 CORE = sorted(set(MAY) - {"clock"})

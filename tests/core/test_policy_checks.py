@@ -58,7 +58,7 @@ FAULTS = {
     "uncovered outcome": (
         lambda: without("T15"),
         "no row holds for free_form in business_opened (the customer has not replied, "
-        "not the first send of this conversation, outside the margin); rows T14 leave it out",
+        "not the first send of this conversation, outside the margin); rows there: T14",
     ),
     "no citation": (lambda: with_row("T7", cites=()), "row T7: no citation"),
     "unknown source": (

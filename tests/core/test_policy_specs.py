@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from tests.core.strategies import NINE, history_of, wrote
 from wa_fsm import PolicyError, policies
+from wa_fsm.events import CUSTOMER_KINDS
 
 TEXTBOOK_IDS = [f"T{n}" for n in range(1, 21)]
 CLOUD_IDS = [f"M{n}" for n in range(1, 14)]
@@ -88,3 +90,33 @@ def test_rule_ids():
 def test_only_the_textbook_carries_a_caution(name, warned):
     """Whoever reads results under the textbook is told that Meta refuses more."""
     assert warned is ("Meta refuses more" in policies.caution(name))
+
+
+OPENERS = {
+    "text", "image", "video", "audio", "document", "sticker", "location", "contacts", "order",
+    "button", "interactive", "request_welcome",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "openers", "uncounted"),
+    [
+        ("textbook", OPENERS | {"reaction"}, set()),
+        ("cloud-api", OPENERS, {"reaction"}),
+        ("cloud-api,reactions_open_window=true", OPENERS | {"reaction"}, set()),
+    ],
+)
+def test_opener_kinds_are_those_of_the_document(spec, openers, uncounted):
+    """Exactly the documented kinds open, and only reactions are left uncounted."""
+    policy = policies.from_spec(spec)
+    assert (openers, uncounted) == (set(policy.openers), set(policy.uncounted))
+
+
+@pytest.mark.parametrize("kind", CUSTOMER_KINDS)
+@pytest.mark.parametrize("spec", ["textbook", "cloud-api", "cloud-api,reactions_open_window=true"])
+def test_exactly_the_openers_open(spec, kind):
+    """A message opens the window if its kind is an opener, and else does nothing."""
+    policy = policies.from_spec(spec)
+    opens = kind in OPENERS or (kind == "reaction" and spec != "cloud-api")
+    situation = history_of(policy, wrote(NINE, kind=kind)).at(NINE)
+    assert situation.window_open is opens

@@ -87,6 +87,15 @@ def test_status_without_a_language_lists_none():
     assert None is status(templates, "de")
 
 
+def test_later_status_of_a_language_holds_over_an_earlier_one_of_all():
+    """Of the statuses of a language and those of all, the greatest at holds."""
+    templates = Templates({"hello": {"en_US": "approved", "de": "approved"}})
+    templates.add(TemplateStatus("hello", "disabled", NINE))
+    templates.add(TemplateStatus("hello", "approved", NINE + HOUR, "en_US"))
+    shown = [status(templates, language, at=NINE + HOUR) for language in ("en_US", "de")]
+    assert shown == ["approved", "disabled"]
+
+
 # -- time ----------------------------------------------------------------------------------------
 
 

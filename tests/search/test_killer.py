@@ -1,8 +1,8 @@
-"""The search: it finds the shortest history that tells two policies apart, or proves there is none."""
+"""The search: the shortest history that tells two policies apart, or a proof that none does."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from wa_sim.runner import run_case
@@ -12,6 +12,8 @@ from wa_sim.search.mutants import mutants
 from wa_sim.search.script import fails, killing_scenario
 
 from wa_fsm import policies
+from wa_fsm.policy import Policy
+from wa_fsm.rows import Effect
 
 KINDS = ("text", "system")
 
@@ -36,7 +38,7 @@ def looked_for(original, changed, *, any_fact=True):
         (
             "textbook",
             "T4",
-            "in business_opened (an opener kind): no reply is noted",
+            "in business_opened (an opener kind): the window is not touched",
             {},
             ["template", "customer_message"],
         ),
@@ -57,7 +59,7 @@ def looked_for(original, changed, *, any_fact=True):
         (
             "textbook",
             "T2",
-            "in expired (an opener kind): begin no conversation",
+            "in expired (an opener kind): begin conversation (business)",
             {},
             ["customer_message", "send_failed", "customer_message"],
         ),
@@ -72,8 +74,7 @@ def test_the_shortest_history_is_found_and_kills(name, rule, change, options, ev
     (case,) = load_text(text.encode(), "killer.yaml")
     assert case.policy == original
     assert run_case(case).passed
-    assert fails(case, changed)
-    assert not run_case(replace(case, policy=changed)).passed or rule == "T2"
+    assert not run_case(replace(case, policy=changed)).passed
 
 
 def test_a_killer_reads_as_people_write_scenarios():
@@ -93,12 +94,46 @@ def test_a_killer_reads_as_people_write_scenarios():
     )
 
 
+def test_a_conversation_is_named_where_only_its_identity_tells():
+    original = policies.get("textbook")
+    other = _unchecked(original, "T4", Effect(window="starts", reply=True, begins="business"))
+    path = looked_for(original, other).path
+    text = killing_scenario("The same conversation", original, other, path)
+    assert text.endswith(
+        "  - at: 0s\n"
+        "    business: {template: hello}\n"
+        "    expect: {conversation: talk-1}\n"
+        "  - at: 1s\n"
+        "    customer: text\n"
+        "    expect: {conversation: talk-1}\n"
+    )
+
+
 def test_a_mutant_that_breaks_off_is_killed_by_the_step_at_which_it_does():
-    """Without its row a send has no verdict at all."""
-    original, changed = made("cloud-api", "M10", "the row is gone")
-    path = looked_for(original, changed).path
-    text = killing_scenario("Nobody wrote", original, changed, path)
-    assert text.endswith("  - at: 0s\n    ask: text\n    expect: {refused: never_opened}\n")
+    """A window without a conversation cannot be shown."""
+    original = policies.get("textbook")
+    other = _unchecked(original, "T1", Effect(to="user_opened", window="starts"))
+    path = looked_for(original, other).path
+    text = killing_scenario("Somebody wrote", original, other, path)
+    assert text.endswith("  - at: 0s\n    customer: text\n    expect: {state: user_opened}\n")
+    (case,) = load_text(text.encode(), "killer.yaml")
+    assert fails(case, other)
+
+
+def _unchecked(policy, rule, effect):
+    """A policy that its own check might reject: of one row the effect is another."""
+    rows = tuple(
+        replace(row, cells=tuple(replace(cell, effect=effect) for cell in row.cells))
+        if row.id == rule
+        else row
+        for row in policy.rows
+    )
+    made = object.__new__(Policy)
+    for each in fields(Policy):
+        object.__setattr__(
+            made, each.name, rows if each.name == "rows" else getattr(policy, each.name)
+        )
+    return made
 
 
 @pytest.mark.parametrize(
@@ -119,9 +154,8 @@ def test_a_mutant_that_breaks_off_is_killed_by_the_step_at_which_it_does():
         (
             "cloud-api",
             "M4",
-            "in closed (approved): begin conversation (user)",
-            "the conversation begun never shows: all 12 situations that facts can lead to were "
-            "compared",
+            "in closed (approved): a reply is noted",
+            "the reply noted never shows: all 8 situations that facts can lead to were compared",
         ),
         (
             "cloud-api",

@@ -1,0 +1,1 @@
+"""What wa-fsm costs, against what. Run ``python -m benchmarks``; README.md says how to read it."""
