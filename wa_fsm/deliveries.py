@@ -73,10 +73,10 @@ class Delivery:
 
     @property
     def answer(self) -> Answer | None:
-        """The row that this fired at its place in the fold; None for a duplicate.
+        """The row that this fired at its place in the fold.
 
-        A failure that refuses nothing (its send is unknown, or an earlier one counts) shows what
-        an ordinary failure shows. So does a send that failed: it is no fact.
+        None for a duplicate, and for a send that failed: it is no fact. A failure that refuses
+        nothing (its send is unknown, or an earlier one counts) shows what an ordinary one shows.
         """
         if self.fact is not None:
             return self.fact.answer

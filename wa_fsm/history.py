@@ -126,8 +126,8 @@ class History:
             raise ValueError(f"this history is of the key {self.key}, the event of {key}")
         counts = event.at
         if arrived is not None and not isinstance(event, Sent):
-            counts = min(counts, instant(arrived))  # a failure counts at its send
-        if counts > self.policy.latest:
+            counts = min(counts, instant(arrived))
+        if counts > self.policy.latest and not isinstance(event, SendFailed):
             raise ValueError(f"a window from {counts.isoformat()} would close beyond year 9999")
         self.key = key
 

@@ -187,6 +187,9 @@ def _complaints(policy: Policy) -> Iterator[str]:
 def _bad_options(policy: Policy) -> Iterator[str]:
     if policy.window < timedelta(milliseconds=1):
         yield f"the window must be longer than 0s, got `{format_duration(policy.window)}`"
+    for name, length in (("window", policy.window), ("margin", policy.margin)):
+        if length % timedelta(milliseconds=1):
+            yield f"the {name} goes to the millisecond, got `{length}`"
     if policy.window > MAX_WINDOW:
         longest = f"{MAX_WINDOW.days}d"
         yield f"the window must be at most {longest}, got `{format_duration(policy.window)}`"

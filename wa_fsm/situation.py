@@ -23,7 +23,7 @@ class Point(NamedTuple):
     Attributes:
         state: the state.
         window_end: the end of the open window; None while none is open.
-        replied: the customer has written in this conversation.
+        replied: the customer has answered in this conversation (see ``rows.Effect``).
         has_sent: the business has sent in this conversation.
         since: when the state was entered, or its window last started.
     """
@@ -56,7 +56,8 @@ class Situation:
         window_closes_at: the hard end of the window open at `at`, else None.
         free_form_until: the same instant where the state permits free-form, else None.
         conversation: the one that runs at `at`, else None.
-        replied: whether the customer has written in this conversation.
+        replied: whether the customer has answered in a conversation that a template began, where
+            the policy asks for that.
         has_sent: whether the business has sent in this conversation.
         since: when the state was entered, or its window last started; None in closed.
     """

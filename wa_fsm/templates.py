@@ -49,6 +49,7 @@ class Templates:
 
     Raises:
         ValueError: a status that is none.
+        TypeError: `entries` is no mapping.
     """
 
     __slots__ = ("_approved", "_known", "_serves_all", "_statuses")
@@ -59,6 +60,8 @@ class Templates:
         self._approved: bool | None = None
         # What `status` gave, while none hangs on the instant.
         self._statuses: dict[tuple[str, str | None], StatusName | None] | None = None
+        if entries is not None and not isinstance(entries, Mapping):
+            raise TypeError(f"expected a mapping from name to status, got `{entries!r}`")
         for name, entry in (entries or {}).items():
             by_language = {None: entry} if isinstance(entry, str) else dict(entry)
             for language, status in by_language.items():
