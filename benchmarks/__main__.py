@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 
-from benchmarks import rules, scenarios
+from benchmarks import diff, gatekeeper, rules, scenarios, search, sends, webhooks
 
 
 def main() -> None:
@@ -14,6 +14,11 @@ def main() -> None:
     print("what | ours | theirs | ratio (median of the rounds' ratios) and what it should be")
     rules.main()
     scenarios.main()
+    search.main()
+    diff.main()
+    gatekeeper.main()
+    sends.main()
+    webhooks.run()
 
 
 if __name__ == "__main__":

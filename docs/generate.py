@@ -1,4 +1,4 @@
-"""Writes the pages of the shipped policies, ``docs/rules/*.md``, from the policies themselves.
+"""Writes the pages ``docs/rules/*.md`` from the shipped policies themselves.
 
 ``python docs/generate.py`` writes them; with ``--check`` it writes nothing, prints what differs
 and exits 1 where something does.
@@ -11,6 +11,8 @@ import difflib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from wa_sim.search import diff_report
 
 from wa_fsm import describe, policies
 
@@ -67,9 +69,34 @@ def page(name: str) -> str:
     )
 
 
+DIFFERENCES = """\
+<!-- Made by docs/generate.py from the policies themselves. Do not edit this page. -->
+
+# Where `textbook` and `cloud-api` differ
+
+{summary}. This is what `wa-sim diff textbook cloud-api` finds, with the default options of both. A
+row of these tables is one kind of difference, made by one pair of rules, and its history is a
+shortest one that shows it. `N0` is no rule: nothing happens. [How diff works](../diff.md).
+
+Read the first table for what the two policies disagree about. The second has what comes of it
+later, when the two already stand apart. What matters most in practice: `textbook` lets a template
+open the window, and WhatsApp does not.
+
+{tables}"""
+
+
+def differences() -> str:
+    """The page on where the two shipped policies differ."""
+    whole = diff_report.comparison(policies.get("textbook"), policies.get("cloud-api"))
+    return DIFFERENCES.format(
+        summary=diff_report.summary(whole), tables=diff_report.markdown(whole).rstrip() + "\n"
+    )
+
+
 def pages() -> dict[Path, str]:
     """Every generated page, by its path."""
-    return {FOLDER / f"{name}.md": page(name) for name in policies.NAMES}
+    made = {FOLDER / f"{name}.md": page(name) for name in policies.NAMES}
+    return {**made, FOLDER / "textbook-and-cloud-api.md": differences()}
 
 
 def drift(path: Path, wanted: str) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-from wa_fsm import policies
-
 from .files import Found
 from .mistakes import Mistake
+from .outcome import Run
+from .policy_file import from_spec
 from .reports import Reporter
-from .runner import run_case
-from .scenario import BadFile, load_file
+from .runner import Asked, run_case
+from .scenario import BadFile, Case, load_file
+from .search.coverage import Coverage
 from .select import chooser
 
 _CHUNK = 16  # files to a task: large enough to hide the cost of handing it over
@@ -28,12 +30,18 @@ class Job:
         spec: takes the place of the files' policies.
         expression: which cases to run.
         fail_fast: stop running after the first case that fails; files are still all loaded.
+        coverage: also count what the cases cover.
+        probe: also ask around every deadline.
+        copies: also make copies of the files with these questions in them.
     """
 
     reporter: Reporter
     spec: str | None = None
     expression: str | None = None
     fail_fast: bool = False
+    coverage: bool = False
+    probe: bool = False
+    copies: bool = False
 
 
 @dataclass(slots=True)
@@ -46,6 +54,9 @@ class Ran:
         parts: the rendered cases.
         passed: for each part, whether its case passed.
         policies: the names of the policies that were run.
+        coverage: what the cases cover, where it is counted.
+        copies: of files with probes in them: where, and the text.
+        left_alone: files without a copy, each a sentence.
     """
 
     mistakes: list[Mistake] = field(default_factory=list)
@@ -53,6 +64,9 @@ class Ran:
     parts: list[str] = field(default_factory=list)
     passed: list[bool] = field(default_factory=list)
     policies: set[str] = field(default_factory=set)
+    coverage: Coverage = field(default_factory=Coverage)
+    copies: list[tuple[str, str]] = field(default_factory=list)
+    left_alone: list[str] = field(default_factory=list)
 
     def take(self, other: Ran) -> None:
         """Put another's results behind one's own."""
@@ -61,12 +75,15 @@ class Ran:
         self.parts += other.parts
         self.passed += other.passed
         self.policies |= other.policies
+        self.coverage.take(other.coverage)
+        self.copies += other.copies
+        self.left_alone += other.left_alone
 
 
 def work(job: Job, files: Sequence[Found], *, stopped: bool = False) -> Ran:
     """Load and run some files. With `stopped` they are only loaded."""
     ran = Ran()
-    policy = policies.from_spec(job.spec) if job.spec is not None else None
+    policy = from_spec(job.spec) if job.spec is not None else None
     chosen = chooser(job.expression) if job.expression is not None else None
     for found in files:
         try:
@@ -77,16 +94,50 @@ def work(job: Job, files: Sequence[Found], *, stopped: bool = False) -> Ran:
         except OSError as error:
             ran.unreadable.append(f"{found.display}: cannot be read: {error.strerror}")
             continue
+        runs: list[Run] = []
         for case in cases:
             stopped = stopped or (job.fail_fast and not all(ran.passed[-1:]))
             name = f"{case.file} {case.name} [{case.policy.spec}]"
             if stopped or (chosen is not None and not chosen(name)):
                 continue
-            run = run_case(case)
+            run = _run(job, case, ran.coverage)
+            runs.append(run)
             ran.parts.append(job.reporter.case(run))
             ran.passed.append(run.passed)
-            ran.policies.add(case.policy.name)
+            ran.policies.add(case.policy.base)
+        if job.copies and runs:
+            _copy(found, cases, runs, ran)
     return ran
+
+
+def _run(job: Job, case: Case, coverage: Coverage) -> Run:
+    heard: set[Asked] | None = set() if job.coverage else None
+    run = run_case(case, heard=heard)
+    if heard is not None:
+        coverage.add(run, heard)
+    if job.probe:
+        from .search.probe import probes
+
+        run.probes = probes(run)
+    return run
+
+
+def _copy(found: Found, cases: Sequence[Case], runs: Sequence[Run], ran: Ran) -> None:
+    """Make the copy of a file with its probes, or say why there is none."""
+    from .search.probe_copy import SUFFIX, LeftAloneError, copy_name, probed
+
+    to = copy_name(found.path)
+    try:
+        if found.path.endswith(SUFFIX):
+            raise LeftAloneError("it is such a copy itself")
+        if not runs[0].passed:
+            raise LeftAloneError("it fails as it is")
+        if os.path.exists(to):
+            raise LeftAloneError(f"`{to}` exists already, and nothing is overwritten")
+        with open(found.path, "rb") as file:
+            ran.copies.append((to, probed(file.read(), cases, runs[0].probes or [])))
+    except LeftAloneError as why:
+        ran.left_alone.append(f"{found.display}: left alone: {why}")
 
 
 def run_all(job: Job, files: Sequence[Found], jobs: int, progress: Callable[[int], None]) -> Ran:

@@ -16,12 +16,18 @@ import click
 from . import __version__
 
 COMMANDS = {
+    "diff": "Compare two policies: equivalent, or a scenario for each kind of difference.",
+    "forward": "Send what a scenario allows through the Cloud API, or print the requests.",
+    "generate": "Write scenarios that cover a policy, or random ones with messy deliveries.",
+    "import-webhooks": "Make a scenario of what really happened, from webhooks and sends.",
     "mutate": "Change a policy in small ways and see which scenario notices.",
     "policies": "List the policies and their options.",
     "rules": "Show a policy's decision table.",
     "run": "Run scenarios and say what held and what did not.",
     "schema": "Print the JSON Schema of scenario files.",
+    "store": "Look after a gatekeeper's store: init, check, seed, export, import, prune, forget.",
     "show": "Play a scenario and draw its timeline, without a verdict.",
+    "verify": "Search everything that can happen under a policy, and check what must hold.",
 }
 
 
@@ -34,7 +40,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f".commands.{cmd_name}", __package__)
+        module = importlib.import_module(f".commands.{cmd_name.replace('-', '_')}", __package__)
         command: click.Command = module.command
         return command
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ENDINGS = (".yaml", ".yml")
+POLICY_ENDINGS = (".policy.yaml", ".policy.yml")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,7 +43,7 @@ def shipped() -> list[Found]:
 def find(paths: Iterable[str]) -> list[Found]:
     """The files that these paths mean, sorted, each once however often it is named.
 
-    Folders are searched through for ``*.yaml`` and ``*.yml``.
+    Folders are searched through for ``*.yaml`` and ``*.yml``, policy files left aside.
 
     Raises:
         FileNotFoundError: a path that does not exist.
@@ -61,5 +62,5 @@ def _below(folder: str) -> Iterator[str]:
     for where, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
-            if name.endswith(_ENDINGS):
+            if name.endswith(_ENDINGS) and not name.endswith(POLICY_ENDINGS):
                 yield os.path.join(where, name)

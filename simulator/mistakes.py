@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,10 +50,14 @@ class Notes:
     Attributes:
         file: as the reader named it.
         truncated: the document at hand ends in broken YAML; what it lacks may stand further down.
+        folder: where the file is; what it names by a path is looked for from there.
+        own_rules: ids of the refusals that the policy files in force add.
     """
 
     file: str
     truncated: bool = False
+    folder: str = ""
+    own_rules: frozenset[str] = frozenset()
     _found: dict[Mistake, None] = field(default_factory=dict)
 
     def add(self, node: Node, text: str) -> None:
@@ -69,12 +74,16 @@ class Notes:
         """Something is wrong at this place; line and column count from 1."""
         self._found[Mistake(self.file, line, column, text)] = None
 
+    def take(self, mistakes: Iterable[Mistake]) -> None:
+        """What is wrong with another file that this one names."""
+        self._found.update(dict.fromkeys(mistakes))
+
     def __bool__(self) -> bool:
         return bool(self._found)
 
     def sorted(self) -> list[Mistake]:
-        """All of them by position; of one position in the order in which they were found."""
-        return sorted(self._found, key=lambda mistake: (mistake.line, mistake.column))
+        """All by position, other files' last; of one position in the order they were found."""
+        return sorted(self._found, key=lambda m: (m.file != self.file, m.line, m.column))
 
 
 def quoted(text: str) -> str:

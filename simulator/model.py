@@ -6,21 +6,17 @@ A new key is a new line here, and whatever `scenario.py` or `steps.py` makes of 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import tzinfo
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
-from zoneinfo import ZoneInfo, available_timezones
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from wa_fsm import policies
 from wa_fsm.decision import ALLOWING, ERROR_CODES, REASONS
 from wa_fsm.events import CUSTOMER_KINDS, FREE_FORM_KINDS, TEMPLATE_STATUSES, FreeForm, Template
-from wa_fsm.policy import Policy, PolicyError
 from wa_fsm.rows import STATES
 
+from .common import FLAG, LENGTH, LENGTH_PATTERN, zone
 from .fields import (
     BAD,
     Either,
@@ -32,45 +28,27 @@ from .fields import (
     Schema,
     Table,
     Text,
-    Type,
     Word,
     words,
 )
 from .mistakes import Notes, quoted
+from .policy_word import POLICY
 from .records import Field, Record, Shapes
-from .times import IDENTIFIER, parse_identifier, parse_instant, parse_length, parse_time
+from .times import IDENTIFIER, parse_identifier, parse_instant, parse_time
 
 Languages: TypeAlias = dict[str | None, str]
 
 _LANGUAGE: Final = r"[A-Za-z]{2,3}(?:[_-][A-Za-z0-9]{2,4})*"
-_LENGTH: Final = (
-    r"(?=[0-9])(?:[0-9]+d)?(?: ?[0-9]+h)?(?: ?[0-9]+m)?"
-    r"(?: ?[0-9]+(?:\.[0-9]{1,3})?s)?(?: ?[0-9]+ms)?"
-)
 _INSTANT: Final = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,3})?"
     r"(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
-_BASE: Final = rf"(?:\+?{_LENGTH}|{_INSTANT}|{IDENTIFIER})"
+_BASE: Final = rf"(?:\+?{LENGTH_PATTERN}|{_INSTANT}|{IDENTIFIER})"
 
 
 def language(text: str) -> str:
     """A language's one spelling: ``en-US`` and ``en_US`` are one."""
     return text.replace("-", "_")
-
-
-@lru_cache(maxsize=256)
-def zone(name: str) -> tzinfo:
-    """The IANA time zone of this name. Raises ValueError when there is none."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        near = policies.near(name, sorted(available_timezones()))
-        _, asks, meant = near.rpartition("did you mean")
-        hint = f"; {asks}{meant}" if asks else ""
-        raise ValueError(
-            f"unknown time zone {quoted(name)}; expected an IANA name such as `Europe/Berlin`{hint}"
-        ) from None
 
 
 def _whole(text: str) -> int:
@@ -85,14 +63,7 @@ def _value_name(text: str) -> str:
     raise ValueError(f"bad value name {quoted(text)}; expected letters, digits, `_` and `-`")
 
 
-@lru_cache(maxsize=256)
-def _policy(name: str, options: tuple[tuple[str, Any], ...] = ()) -> Policy:
-    return policies.get(name, **dict(options))
-
-
-TIME: Final = Parsed("a time", parse_time, rf"{_BASE}(?: [+-] {_LENGTH})*")
-LENGTH: Final = Parsed("a duration", parse_length, _LENGTH)
-FLAG: Final = Word("flag", {"true": True, "false": False})
+TIME: Final = Parsed("a time", parse_time, rf"{_BASE}(?: [+-] {LENGTH_PATTERN})*")
 STATUS: Final = Word("template status", words(TEMPLATE_STATUSES))
 LANGUAGE_TAG: Final = Text("a language such as `en_US`")
 TEMPLATE_NAME: Final = Text("a template's name")
@@ -102,45 +73,6 @@ FREE_FORM_WORD: Final = Word(
     {kind: FreeForm(kind) for kind in FREE_FORM_KINDS},
     slips={"template": "`template` is no kind; to send one write `{template: NAME}`"},
 )
-
-
-class _PolicyMapping:
-    """``{name: cloud-api, margin: 5m}``: which options there are hangs on the name."""
-
-    what = "a policy with options"
-    _types: Final[Mapping[str, Type]] = {"duration": LENGTH, "flag": FLAG}
-
-    def __init__(self) -> None:
-        self._records = {name: self._record(name) for name in policies.NAMES}
-
-    def _record(self, name: str) -> Record:
-        fields = {"name": Field(Word("policy", {name: name}), "The policy's name.", required=True)}
-        for option, kind in policies.OPTIONS[name].items():
-            fields[option] = Field(self._types[kind], f"The option `{option}`, a {kind}.")
-        return Record(self.what, fields, noun="option")
-
-    def read(self, node: Node, notes: Notes) -> Any:
-        """The policy, in a tuple of one."""
-        named = {k.value: v for k, v in reversed(node.value) if isinstance(k, ScalarNode)}
-        name = _NAME.read(named["name"], notes) if "name" in named else BAD
-        if name is BAD:
-            fields = {n: f for record in self._records.values() for n, f in record.fields.items()}
-            fields["name"] = Field(Text("a policy's name"), "", required=True)
-            Record(self.what, fields, noun="option").read(node, notes)
-            return BAD
-        entries: Entries = self._records[name.name].read(node, notes)
-        options = {key: entry.value for key, entry in entries.items() if key != "name"}
-        if BAD in options.values():
-            return BAD
-        try:
-            return (_policy(name.name, tuple(options.items())),)
-        except PolicyError as error:
-            notes.add(node, str(error))
-            return BAD
-
-    def schema(self) -> Schema:
-        """A record for each policy."""
-        return {"anyOf": [record.schema() for record in self._records.values()]}
 
 
 class _TemplateMapping:
@@ -185,6 +117,21 @@ class _TemplateMapping:
 
 
 @dataclass(frozen=True, slots=True)
+class _Rule(Word):
+    """A rule's id: of a shipped policy, or of a policy file in force."""
+
+    def read(self, node: Node, notes: Notes) -> Any:
+        """The id."""
+        if notes.own_rules and isinstance(node, ScalarNode) and node.value in notes.own_rules:
+            return node.value
+        return Word.read(self, node, notes)
+
+    def schema(self) -> Schema:
+        """Those of shipped policies, or any other: a schema cannot know what a file adds."""
+        return {"anyOf": [Word.schema(self), {"type": "string", "pattern": _RULE_PATTERN}]}
+
+
+@dataclass(frozen=True, slots=True)
 class Registered:
     """What `templates` says of one: a status for each language; None as language is all."""
 
@@ -192,13 +139,6 @@ class Registered:
     category: str | None = None
 
 
-_NAME: Final = Word("policy", {name: _policy(name) for name in policies.NAMES})
-POLICY: Final = Either(
-    "a policy's name, a list of names, or `{name: NAME, OPTION: VALUE}`",
-    Word("policy", {name: (_policy(name),) for name in policies.NAMES}),
-    many=_NAME,
-    mapping=_PolicyMapping(),
-)
 TEMPLATES: Final = Table(
     "a mapping from template name to status",
     "template",
@@ -291,10 +231,13 @@ PLATFORM: Final = Shapes(
         ),
     ),
 )
+_RULE_PATTERN: Final = "^[A-Za-z][A-Za-z0-9_-]*$"
 _REFUSING: Final = tuple(reason for reason in REASONS if reason not in ALLOWING)
 _ONE_THAT_REFUSES: Final = f"expected a reason that refuses, such as `{_REFUSING[0]}`"
-_RULE: Final = Word(
-    "rule", words(sorted(policies.RULE_IDS)), expected="no shipped policy has a rule of this id"
+_RULE: Final = _Rule(
+    "rule",
+    words(sorted(policies.RULE_IDS)),
+    expected="no shipped policy has a rule of this id",
 )
 EXPECT: Final = Record(
     "what must come of the step, as a mapping",

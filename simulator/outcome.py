@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wa_fsm.decision import Decision
 from wa_fsm.durations import format_duration
 from wa_fsm.situation import Situation
 
 from .scenario import Case, Step
+
+if TYPE_CHECKING:
+    from .search.probe import Probe
 
 
 def stamp(value: datetime) -> str:
@@ -75,11 +78,13 @@ class Run:
         case: what was played.
         outcomes: one for each step, in order.
         fired: every rule id that fired anywhere, lapses included.
+        probes: the answers around its deadlines; None where nobody asked for them.
     """
 
     case: Case
     outcomes: list[Outcome]
     fired: set[str]
+    probes: list[Probe] | None = None
 
     @property
     def passed(self) -> bool:

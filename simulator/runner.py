@@ -26,6 +26,7 @@ from .outcome import Outcome, Run
 from .scenario import Case, Step
 
 Key: TypeAlias = tuple[str, str]
+Asked: TypeAlias = tuple[State, EventName, int]  # what the engine was asked, see `Engine.fire`
 
 
 class DisagreementError(Exception):
@@ -33,33 +34,48 @@ class DisagreementError(Exception):
 
 
 class Checked:
-    """An engine that asks the live machine and the Table, and insists that they agree."""
+    """An engine that asks the live machine and the Table, and insists that they agree.
 
-    __slots__ = ("policy", "table")
+    What was compared once in a step is not compared again in it: a send that is asked about and
+    then made asks the same twice.
+    """
 
-    def __init__(self, table: Table) -> None:
-        self.table = table
+    __slots__ = ("_compared", "heard", "policy", "quick", "table")
+
+    def __init__(self, table: Table, heard: set[Asked] | None = None) -> None:
+        self.table = self.quick = table
+        self.heard = heard
+        self._compared: set[Asked] = set()
         self.policy: Policy = table.policy
 
     def fire(self, state: State, event: EventName, facts: int) -> Answer:
         """The answer that both give. Raises DisagreementError where they differ."""
-        kept = self.table.fire(state, event, facts)
+        kept, asked = self.table.fire(state, event, facts), (state, event, facts)
+        if asked in self._compared:
+            return kept
         live = self.table.machine.fire(state, event, facts)
         if kept is not live and kept != live:
             raise DisagreementError(
                 f"`{self.policy.spec}`: for {event} in {state} with the facts {facts} the machine "
                 f"says {live.rule} -> {live.to}, the table {kept.rule} -> {kept.to}"
             )
+        self._compared.add(asked)
         return live
+
+    def next_step(self) -> None:
+        """Compare everything anew."""
+        if self.heard is not None:
+            self.heard |= self._compared
+        self._compared.clear()
 
 
 class _Play:
     """The facts of one case while it is played."""
 
-    def __init__(self, case: Case, table: Table | None) -> None:
+    def __init__(self, case: Case, table: Table | None, heard: set[Asked] | None) -> None:
         self.table = table or table_of(case.policy)
-        self.engine = Checked(self.table)
-        self.templates = Templates(case.templates)
+        self.engine = Checked(self.table, heard)
+        self.templates = Templates(case.templates, case.categories)
         self.histories: dict[Key, History] = {}
 
     def history(self, step: Step) -> History:
@@ -75,6 +91,7 @@ class _Play:
 
     def step(self, step: Step, order: int) -> Outcome:
         """Learn, ask or send, then look."""
+        self.engine.next_step()
         history, now = self.history(step), step.arrived
         rule: str | None = None
         decision, delivery, situation = None, None, None
@@ -115,17 +132,18 @@ class _Play:
                 yield answer.rule
 
 
-def run_case(case: Case, table: Table | None = None) -> Run:
+def run_case(case: Case, table: Table | None = None, heard: set[Asked] | None = None) -> Run:
     """Play a case.
 
     Args:
         case: what to play.
         table: of the case's policy, for who wants to hear what it is asked; None: the kept one.
+        heard: takes everything that the steps fired.
 
     Raises:
         DisagreementError: the live machine and the Table disagree.
     """
-    play, labels = _Play(case, table), Labels()
+    play, labels = _Play(case, table, heard), Labels()
     outcomes = []
     for order, step in enumerate(case.steps):
         outcome = play.step(step, order)
@@ -133,4 +151,5 @@ def run_case(case: Case, table: Table | None = None) -> Run:
         outcomes.append(outcome)
     fired = {outcome.rule for outcome in outcomes if outcome.rule is not None}
     fired.update(play.fired(case.steps[-1].arrived))
+    play.engine.next_step()
     return Run(case, outcomes, fired)

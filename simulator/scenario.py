@@ -5,6 +5,7 @@ One document makes one case for each example and each policy. Nothing here runs 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from .fields import BAD, Entries, Entry
 from .mistakes import BadFile, Mistake, Notes, quoted
 from .model import DOCUMENT, Registered
 from .nodes import Document, compose
+from .policy_word import own_rules
 from .steps import Expect, Step, Timeline
 
 __all__ = ["BadFile", "Case", "Expect", "Mistake", "Step", "load_file", "load_text"]
@@ -67,21 +69,24 @@ def load_file(path: str | PathLike[str], display: str, policy: Policy | None = N
         BadFile: with every mistake in it.
         OSError: it cannot be read.
     """
-    return load_text(Path(path).read_bytes(), display, policy)
+    return load_text(Path(path).read_bytes(), display, policy, os.path.dirname(path))
 
 
-def load_text(text: bytes, file: str, policy: Policy | None = None) -> list[Case]:
+def load_text(
+    text: bytes, file: str, policy: Policy | None = None, folder: str | None = None
+) -> list[Case]:
     """The cases of a file's content, in its order: examples outer, policies inner.
 
     Args:
         text: the bytes of the file.
         file: what messages call it.
         policy: takes the place of whatever policy the file names.
+        folder: from where policy files are looked for; None: that of `file`.
 
     Raises:
         BadFile: with every mistake in it.
     """
-    notes = Notes(file)
+    notes = Notes(file, folder=os.path.dirname(file) if folder is None else folder)
     documents = compose(text, notes)
     if not documents and not notes:
         notes.put(1, 1, "the file is empty; expected a scenario, with `scenario` and `steps`")
@@ -110,6 +115,7 @@ def _cases(
 
 def _case(node: Node, name: str, notes: Notes, policy: Policy | None) -> list[Case]:
     """One example of a document, under each of its policies; nothing where something is wrong."""
+    notes.own_rules = own_rules(node, notes, policy)
     entries: Entries = DOCUMENT.read(node, notes)
     policies = _policies(node, entries, notes, policy)
     templates = entries["templates"].value if "templates" in entries else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
@@ -38,8 +38,7 @@ _TIMES: Final = ("window_closes_at", "free_form_until")
 _Said: TypeAlias = tuple[str, str | None, Message | None, tuple[Event, ...], str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(NamedTuple):
     """What must come of a step: only the keys that are given.
 
     Attributes:
@@ -48,16 +47,13 @@ class Expect:
             or None, ``rule`` a tuple of ids, ``conversation`` and ``origin`` a text or None, the
             others a text.
         lines: the line of each key, from 1.
-        texts: each value as written.
     """
 
     values: Mapping[str, Any]
     lines: Mapping[str, int]
-    texts: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step of a case.
 
     Attributes:
@@ -320,17 +316,15 @@ class Timeline:
             return None
         values: dict[str, Any] = {}
         lines: dict[str, int] = {}
-        texts: dict[str, str] = {}
-        for name, (key, node, value) in entry.value.items():
+        for name, (key, _, value) in entry.value.items():
             if name in _TIMES and value is not None:
                 value = self._resolve(entry.value[name], arrived)
             elif name == "rule" and value.__class__ is str:
                 value = (value,)
             values[name] = value
             lines[name] = key.start_mark.line + 1
-            texts[name] = _written(node)
         _can_hold(entry.value, step, self.notes)
-        return Expect(values, lines, texts)
+        return Expect(values, lines)
 
 
 def _can_hold(entries: Entries, step: Entries, notes: Notes) -> None:

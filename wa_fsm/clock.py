@@ -10,8 +10,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TypeAlias
 
-import pendulum
-
 from wa_fsm.events import instant
 
 Clock: TypeAlias = Callable[[], datetime]
@@ -19,7 +17,7 @@ Clock: TypeAlias = Callable[[], datetime]
 
 def system_clock() -> datetime:
     """Now, by this machine's clock, in UTC and whole milliseconds."""
-    return instant(datetime.fromtimestamp(pendulum.now("UTC").timestamp(), UTC))
+    return instant(datetime.now(UTC))
 
 
 class ManualClock:
@@ -55,6 +53,8 @@ def zone(name: str) -> tzinfo:
     Raises:
         ValueError: there is none of that name.
     """
+    import pendulum  # local: it takes longer to import than all of the core, and few need it
+
     try:
         return pendulum.timezone(name)
     except Exception as error:  # pendulum leaks the errors of whatever holds its zone data

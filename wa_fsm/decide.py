@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from wa_fsm.decision import AllowedKind, Conversation, Decision, error_code
 from wa_fsm.engine import Engine
 from wa_fsm.events import FreeForm, Message, StatusName, Template, instant
 from wa_fsm.history import History
 from wa_fsm.policy import Policy
+from wa_fsm.refusals import Refusal
 from wa_fsm.situation import (
     APPROVED,
     REGISTERED,
@@ -30,6 +32,17 @@ class TemplatesAt(Protocol):
 
     def any_approved(self, at: datetime) -> bool:
         """Whether any registered template may be sent at an instant."""
+
+
+@runtime_checkable
+class Categorised(Protocol):
+    """What a policy with refusals of its own needs to know of templates besides."""
+
+    def category(self, name: str) -> str | None:
+        """The template's category, in lower case; None where it is not known."""
+
+    def approved_categories(self, at: datetime) -> frozenset[str | None]:
+        """The categories of the templates that may be sent at an instant; None: an unknown one."""
 
 
 TemplatesLike: TypeAlias = Templates | Mapping[str, TemplateEntry] | None
@@ -113,7 +126,8 @@ def _ask(
 ) -> Decision:
     state, ends, policy = point.state, point.window_end, engine.policy
     facts = free_form_facts(engine, point, at)
-    answer = free = engine.fire(state, "free_form", facts)
+    own = isinstance(message, FreeForm)
+    answer = free = (engine if own else engine.quick).fire(state, "free_form", facts)
     may = free.allowed
     until = ends
     if not may and ends is not None:  # a margin may refuse what the state permits
@@ -121,7 +135,7 @@ def _ask(
     status: StatusName | None = None
     uncounted: tuple[str, ...] = ()
     valid = None
-    if isinstance(message, FreeForm):
+    if own:
         if may:
             valid = ends - policy.margin if ends is not None else None
         elif would_allow is not None:
@@ -134,7 +148,7 @@ def _ask(
         raise TypeError(f"expected a FreeForm or a Template, got `{message!r}`")
     reason, row, allowed = answer.reason, answer.row, answer.allowed
     assert reason is not None, "the rows of a send carry a verdict; the policy was checked for it"
-    return Decision(
+    decision = Decision(
         allowed,
         reason,
         answer.rule,
@@ -155,3 +169,53 @@ def _ask(
         status,
         point.since,
     )
+    return _own(policy, decision, templates) if policy.refusals else decision
+
+
+def _own(policy: Policy, decision: Decision, templates: TemplatesAt) -> Decision:
+    """The decision after the policy's own refusals, which are asked of what the rows allow."""
+    at, message, valid = decision.at, decision.message, decision.valid_until
+    hold = [own for own in policy.refusals if own.holds(at)]
+    kinds = _kinds(hold, decision, templates)
+    category = None
+    if isinstance(message, Template) and isinstance(templates, Categorised):
+        category = templates.category(message.name)
+    refusing = next((own for own in hold if own.is_about(message, category)), None)
+    if refusing is None or not decision.allowed:
+        hopeless = isinstance(message, FreeForm) and refusing is not None
+        begins = (
+            [own.begins_after(at, valid) for own in policy.refusals if own.free_form]
+            if valid is not None
+            else []
+        )
+        return replace(
+            decision,
+            allowed_kinds=kinds,
+            uncounted=() if hopeless else decision.uncounted,
+            valid_until=min((edge for edge in begins if edge is not None), default=valid),
+        )
+    return replace(
+        decision,
+        allowed=False,
+        reason=refusing.reason,
+        rule=refusing.id,
+        cites=(refusing.id,),
+        standing="ours",
+        valid_until=None,
+        allowed_kinds=kinds,
+        own=refusing.said,
+    )
+
+
+def _kinds(
+    hold: list[Refusal], decision: Decision, templates: TemplatesAt
+) -> tuple[AllowedKind, ...]:
+    """What may be sent now, the refusals that hold now considered."""
+    free = "free_form" in decision.allowed_kinds and not any(own.free_form for own in hold)
+    some = "template" in decision.allowed_kinds
+    if some and any(own.categories for own in hold):
+        categories: frozenset[str | None] = frozenset({None})
+        if isinstance(templates, Categorised):
+            categories = templates.approved_categories(decision.at)
+        some = any(not any(own.concerns(c) for own in hold) for c in categories)
+    return _KINDS[free, some]

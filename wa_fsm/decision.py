@@ -30,6 +30,9 @@ Reason: TypeAlias = Literal[
     "category_not_allowed",
     "unreadable_body",
     "unrecognised_send",
+    "quiet_hours",
+    "quiet_days",
+    "template_category",
 ]
 Remedy: TypeAlias = Literal[
     "send_approved_template",
@@ -38,11 +41,14 @@ Remedy: TypeAlias = Literal[
     "resume_template",
     "wait_for_approval",
     "register_template",
+    "wait_until_quiet_ends",
 ]
 AllowedKind: TypeAlias = Literal["free_form", "template"]
 UndecidedReason: TypeAlias = Literal[
     "store_unavailable", "category_not_allowed", "unreadable_body", "unrecognised_send"
 ]
+
+OwnReason: TypeAlias = Literal["quiet_hours", "quiet_days", "template_category"]
 
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 ALLOWING: Final[frozenset[Reason]] = frozenset({"window_open", "template_approved"})
@@ -52,6 +58,7 @@ WINDOW_REASONS: Final[frozenset[Reason]] = frozenset(
 TEMPLATE_REASONS: Final[frozenset[Reason]] = frozenset(
     {"template_unknown", "template_not_approved"}
 )
+OWN_REASONS: Final[tuple[OwnReason, ...]] = get_args(OwnReason)
 
 NO_RULE: Final = "-"
 RE_ENGAGEMENT: Final = 131047
@@ -91,7 +98,9 @@ def remedies(reason: Reason, status: StatusName | None = None) -> tuple[Remedy, 
     if reason == "template_not_approved":
         extra = _STATUS_REMEDIES.get(status or "")
         return ("use_another_template", extra) if extra else ("use_another_template",)
-    return ()
+    if reason in ("quiet_hours", "quiet_days"):
+        return ("wait_until_quiet_ends",)
+    return ("use_another_template",) if reason == "template_category" else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +135,8 @@ class Decision:
         window_closes_at: the hard end of the window open at `at`, else None.
         free_form_until: the same instant where the state permits free-form, else None.
         valid_until: until when an allowed free-form message stays allowed if nothing else
-            happens: the window's end less the margin; else None.
+            happens: the window's end less the margin, or where a refusal of the policy's own
+            begins before that; else None.
         conversation: the one that runs at `at`, else None.
         allowed_kinds: what would be allowed now.
         uncounted: ids of reactions any of which, if it counted, would have made it allowed.
@@ -137,6 +147,7 @@ class Decision:
         template_status: the template's status, where there is one.
         since: what the state rests on: when the window ended, the unanswered template left, or
             the latest opener happened; None where nothing ever did.
+        own: the words of the policy's own refusal that decided; empty where none did.
     """
 
     allowed: bool
@@ -158,6 +169,7 @@ class Decision:
     message: Message
     template_status: StatusName | None
     since: datetime | None
+    own: str = ""
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -198,6 +210,7 @@ def undecided(decision: Decision, reason: UndecidedReason) -> Decision:
         error_code=None,
         allowed_kinds=(),
         template_status=None,
+        own="",
     )
 
 
@@ -242,8 +255,17 @@ def _sentence(d: Decision, zone: tzinfo) -> str:
         "category_not_allowed": "a free-form message of this category may not be sent",
         "unreadable_body": "the request cannot be read, so what it sends cannot be judged",
         "unrecognised_send": "the request looks like a send, but of no known form",
+        **dict.fromkeys(OWN_REASONS, f"{d.own}; {_MAY_NOW[d.allowed_kinds]}"),
     }
     return f"{'Allowed' if d.allowed else 'Refused'}: {whys[d.reason]}."
+
+
+_MAY_NOW: Final[dict[tuple[AllowedKind, ...], str]] = {
+    (): "nothing may be sent now",
+    ("free_form",): "free-form messages may be sent",
+    ("template",): "approved templates may be sent",
+    ("free_form", "template"): "free-form messages and other approved templates may be sent",
+}
 
 
 def _left(d: Decision) -> str:

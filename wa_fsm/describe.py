@@ -90,6 +90,11 @@ def policy_json(policy: Policy) -> dict[str, Any]:
             "margin": format_duration(policy.margin),
             **dict.fromkeys(sorted(policy.flags), True),
         },
+        "extends": policy.extends or None,
+        "refusals": [
+            {**own.data, "about": own.about, "said": own.said, "text": own.text}
+            for own in policy.refusals
+        ],
         "openers": sorted(policy.openers),
         "uncounted": sorted(policy.uncounted),
         "states": list(STATES),
@@ -117,7 +122,13 @@ def table_lines(rows: Iterable[Row]) -> Iterator[tuple[str, ...]]:
             )
 
 
+OWN_HEADINGS = ("rule", "of", "when", "outcome", "standing")
 HEADINGS = ("rule", "event", "from", "guard", "outcome", "cites", "standing")
+
+
+def _own_lines(policy: Policy) -> Iterator[tuple[str, ...]]:
+    for own in policy.refusals:
+        yield own.id, own.about, own.said, f"refused `{own.reason}`", "ours"
 
 
 def markdown(policy: Policy) -> str:
@@ -125,6 +136,10 @@ def markdown(policy: Policy) -> str:
     lines = _markdown_table(table_lines(policy.complete_rows))
     for option, rows in policies.rows_left_out(policy).items():
         lines += ["", f"With the option `{option}` also:", "", *_markdown_table(table_lines(rows))]
+    if policy.refusals:
+        lines += ["", "Refusals of its own, asked of what the rows allow:", ""]
+        lines += [f"| {' | '.join(OWN_HEADINGS)} |", f"|{'---|' * len(OWN_HEADINGS)}"]
+        lines += [f"| {' | '.join(cells)} |" for cells in _own_lines(policy)]
     lines += [
         "",
         f"Openers: {', '.join(sorted(policy.openers))}.",
@@ -161,10 +176,17 @@ def text(policy: Policy) -> str:
     apart = policies.rows_left_out(policy)
     whole = [*policy.complete_rows, *(row for rows in apart.values() for row in rows)]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *table_lines(whole), strict=True)]
-    lines = [f"{policy.spec}  (version {policy.version})", policies.summary(policy.name), ""]
+    lines = [f"{policy.spec}  (version {policy.version})"]
+    lines += [f"extends {policy.extends}"] if policy.extends else []
+    lines += [policies.summary(policy.base), ""]
     lines += _columns([HEADINGS, *table_lines(policy.complete_rows)], widths)
     for option, rows in apart.items():
         lines += ["", f"with the option `{option}` also:", *_columns(table_lines(rows), widths)]
+    if policy.refusals:
+        own = [OWN_HEADINGS, *_own_lines(policy)]
+        own_widths = [max(map(len, column)) for column in zip(*own, strict=True)]
+        lines += ["", "refusals of its own, asked of what the rows allow:"]
+        lines += _columns(own, own_widths)
     lines += ["", *(f"{name:<{widths[5]}}  {said}" for name, said in policy.sources.items())]
     return "\n".join(lines) + "\n"
 

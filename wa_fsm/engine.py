@@ -42,5 +42,9 @@ class Engine(Protocol):
     def policy(self) -> Policy:
         """The policy whose rows answer."""
 
+    @property
+    def quick(self) -> Engine:
+        """Who answers what is only looked at beside the event itself: what else may be sent."""
+
     def fire(self, state: State, event: EventName, facts: int) -> Answer:
         """The answer to `event` in `state` when `facts` (see ``rows.bits``) hold."""

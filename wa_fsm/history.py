@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from wa_fsm.decision import Conversation
 from wa_fsm.deliveries import (
@@ -266,7 +266,8 @@ class History:
 
     def standing(self, now: datetime) -> tuple[Point, Conversation | None]:
         """The same as a fold's point and the conversation that runs."""
-        now = instant(now)
+        if now.tzinfo is not UTC:
+            now = instant(now)
         index = self._upto(now)
         point = self._before(index)
         end = point.window_end
@@ -355,7 +356,8 @@ class History:
 
     def would_allow(self, now: datetime) -> tuple[str, ...]:
         """Ids of the uncounted messages any of which, if it counted, would allow free-form now."""
-        now = instant(now)
+        if now.tzinfo is not UTC:
+            now = instant(now)
         if not self._maybes:
             return ()
         window = self.policy.window

@@ -16,6 +16,7 @@ from typing import Final, get_args
 
 from wa_fsm.decision import (
     ALLOWING,
+    NO_RULE,
     REASONS,
     TEMPLATE_REASONS,
     WINDOW_REASONS,
@@ -25,6 +26,7 @@ from wa_fsm.decision import (
 )
 from wa_fsm.durations import format_duration
 from wa_fsm.events import CUSTOMER_KINDS, instant
+from wa_fsm.refusals import Refusal, complaints
 from wa_fsm.rows import (
     EVENTS,
     FACTS,
@@ -58,7 +60,7 @@ class Policy:
     Equal policies have equal versions. Make one with ``wa_fsm.policies.get``.
 
     Attributes:
-        name: the shipped policy's name.
+        name: the policy's name.
         rows: the rules in the order of the document.
         openers: kinds of customer messages that open a window.
         uncounted: kinds that might open it but are not counted on.
@@ -68,6 +70,9 @@ class Policy:
         sources: what each citation says, and where it stands.
         deadlines: when the facts of time become true.
         document: all rows that the policy can have, those of options that are off included.
+        extends: the shipped policy that a user's policy is made of; empty: it is shipped itself.
+        refusals: a user's own, asked in this order of whatever the rows allow.
+        file: where a user's policy was read from; it changes no answer and no version.
 
     Raises:
         PolicyError: naming the row or option that is wrong.
@@ -83,6 +88,9 @@ class Policy:
     sources: Mapping[str, str]
     deadlines: Mapping[str, Deadline] = field(default_factory=dict)
     document: tuple[Row, ...] = ()
+    extends: str = ""
+    refusals: tuple[Refusal, ...] = ()
+    file: str = ""
 
     def __post_init__(self) -> None:
         if not self.deadlines:
@@ -103,6 +111,11 @@ class Policy:
             if row.id == rule:
                 return row
         raise KeyError(rule)
+
+    @property
+    def base(self) -> str:
+        """The name of the shipped policy that this is, or that it extends."""
+        return self.extends or self.name
 
     @cached_property
     def spec(self) -> str:
@@ -131,7 +144,10 @@ class Policy:
             for row in self.rows
         ]  # fmt: skip
         deadlines = [[d.fact, str(d.before), d.inclusive] for d in self.deadlines.values()]
-        whole = [self.spec, rows, sorted(self.openers), sorted(self.uncounted), deadlines]
+        kinds = [sorted(self.openers), sorted(self.uncounted)]
+        whole: list[object] = [self.spec, rows, *kinds, deadlines]
+        if self.extends:
+            whole += [self.extends, [own.data for own in self.refusals]]
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
 
     @cached_property
@@ -179,6 +195,8 @@ def _complaints(policy: Policy) -> Iterator[str]:
             yield f"row {id_}: the id is taken; every row needs one of its own"
     for row in policy.rows:
         yield from _bad_words(row, policy)
+    ids += [NOTHING, NO_RULE, *(row.id for row in policy.document)]
+    yield from complaints(policy.refusals, frozenset(ids))
     yield from _bad_cells(policy)
     yield from _bad_windows(policy.rows)
     yield from _unreachable(policy.rows)

@@ -7,7 +7,7 @@ is the known one with the greatest ``at`` up to then; of equals the one learnt l
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_right, insort
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
@@ -46,18 +46,26 @@ class Templates:
     Args:
         entries: from name to a status, or to a mapping from language to status. They hold from
             the beginning of time until a later ``TemplateStatus``.
+        categories: from name to category, such as ``marketing``, where that is known. Only a
+            policy with refusals of its own asks for it.
 
     Raises:
         ValueError: a status that is none.
         TypeError: `entries` is no mapping.
     """
 
-    __slots__ = ("_approved", "_known", "_serves_all", "_statuses")
+    __slots__ = ("_approved", "_categories", "_known", "_serves_all", "_statuses", "_timed")
 
-    def __init__(self, entries: Mapping[str, TemplateEntry] | None = None) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, TemplateEntry] | None = None,
+        categories: Mapping[str, str] | None = None,
+    ) -> None:
+        self._categories = {name: word.lower() for name, word in (categories or {}).items()}
         self._known: dict[str, dict[str | None, list[_Known]]] = {}
         self._serves_all: set[str] = set()
         self._approved: bool | None = None
+        self._timed = False  # some status holds only from an instant on
         # What `status` gave, while none hangs on the instant.
         self._statuses: dict[tuple[str, str | None], StatusName | None] | None = None
         if entries is not None and not isinstance(entries, Mapping):
@@ -83,20 +91,21 @@ class Templates:
     def _learn(self, name: str, language: str | None, known: _Known) -> None:
         kept = None if language is None else plain_language(language)
         insort(self._known.setdefault(name, {}).setdefault(kept, []), known)
-        self._approved = None
-        self._statuses = None
+        self._approved = self._statuses = None
+        self._timed = self._timed or known[0] != _ALWAYS
 
     def status(self, template: Template, at: datetime) -> StatusName | None:
         """The template's status at `at`; None where it is not registered (then).
 
         A send that names no language is approved if any listed language is.
         """
-        at = instant(at)
+        if at.tzinfo is not UTC:
+            at = instant(at)
         kept, key = self._statuses, (template.name, template.language)
         if kept is not None and key in kept:
             return kept[key]
         found = self._status(template, at)
-        if kept is None and self._timeless():
+        if kept is None and not self._timed:
             kept = self._statuses = {}
         if kept is not None and len(kept) < _MOST_KEPT:
             kept[key] = found
@@ -130,7 +139,7 @@ class Templates:
         listed = entry.get(language, []) if language is not None else []
         if not listed and not self._all(name, entry):
             return None
-        known = [status for status in (*listed, *entry.get(None, [])) if status[0] <= at]
+        known = [*_newest(listed, at), *_newest(entry.get(None, []), at)]
         return status_name(max(known)[3]) if known else None
 
     def _all(self, name: str, entry: Mapping[str | None, list[_Known]]) -> bool:
@@ -138,17 +147,30 @@ class Templates:
 
     def any_approved(self, at: datetime) -> bool:
         """Whether any registered template may be sent at `at`."""
-        at = instant(at)
+        if at.tzinfo is not UTC:
+            at = instant(at)
         if self._approved is not None:
             return self._approved
         found = any(self._best(n, e, at) == "approved" for n, e in self._known.items())
-        if self._timeless():
+        if not self._timed:
             self._approved = found
         return found
 
-    def _timeless(self) -> bool:
-        known = (k for entry in self._known.values() for each in entry.values() for k in each)
-        return all(at == _ALWAYS for at, *_ in known)
+    def category(self, name: str) -> str | None:
+        """The category of the template of this name, in lower case; None where it is not known."""
+        return self._categories.get(name)
+
+    def approved_categories(self, at: datetime) -> frozenset[str | None]:
+        """The categories of the templates that may be sent at `at`; None is an unknown one."""
+        at = instant(at)
+        approved = (n for n, e in self._known.items() if self._best(n, e, at) == "approved")
+        return frozenset(map(self.category, approved))
+
+
+def _newest(known: list[_Known], at: datetime) -> list[_Known]:
+    """The last of these, which are sorted, that holds at `at`; none or one."""
+    count = bisect_right(known, at, key=lambda status: status[0])
+    return known[count - 1 : count] if count else []
 
 
 def _nearness(status: str) -> int:

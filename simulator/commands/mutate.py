@@ -62,11 +62,12 @@ def command(
     """
     from ..search import mutate_report
     from ..search.mutate import load, run_mutants
-    from .run import _check, _files
+    from .run import _files
+    from .specs import policy_of
 
     files = _files(paths, shipped)
     for spec in specs:
-        _check(spec, None)
+        policy_of(spec)
     loaded = load(files, specs[0] if specs else None)
     _refuse(loaded)
     reports = []

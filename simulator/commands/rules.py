@@ -14,16 +14,15 @@ import click
     help="A table for the terminal or for Markdown, the state diagram, or data.",
 )
 def command(spec: str, form: str) -> None:
-    """Show the decision table of POLICY, such as `cloud-api` or `cloud-api,margin=5m`.
+    """Show the decision table of POLICY: `cloud-api`, `cloud-api,margin=5m`, or a policy file.
 
     Rows of options that are off are not in the policy; they are listed apart, with the option.
     """
-    from wa_fsm import describe, policies
+    from wa_fsm import describe
 
-    try:
-        policy = policies.from_spec(spec)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+    from .specs import policy_of
+
+    policy = policy_of(spec)
     if form == "mermaid":
         click.echo(describe.mermaid(policy), nl=False)
     elif form == "markdown":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from ..batch import Ran
     from ..files import Found
     from ..reports import Reporter
 
@@ -33,6 +34,25 @@ if TYPE_CHECKING:
 )
 @click.option("--fail-fast", is_flag=True, help="Stop after the first case that fails.")
 @click.option("--only-failures", is_flag=True, help="Say nothing of cases that passed.")
+@click.option(
+    "--coverage",
+    "least",
+    is_flag=False,
+    flag_value=0.0,
+    type=click.FloatRange(0, 100),
+    metavar="[=MIN]",
+    help="Also say which rows, guard outcomes, edges and clauses the scenarios cover; with MIN the "
+    "run fails where a policy has less than that many percent of one of them.",
+)
+@click.option(
+    "--probe",
+    is_flag=False,
+    flag_value="show",
+    type=click.Choice(["show", "write"]),
+    metavar="[=write]",
+    help="Also ask 1 ms before, at and 1 ms after every deadline; with `write` a copy of each file "
+    "is written beside it (NAME.probed.yaml) that has these questions in it.",
+)
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N",
               help="How many processes.")  # fmt: skip
 def command(
@@ -43,37 +63,74 @@ def command(
     expression: str | None,
     fail_fast: bool,
     only_failures: bool,
+    least: float | None,
+    probe: str | None,
     jobs: int,
 ) -> None:
     """Run the scenarios in files and folders (*.yaml, *.yml).
 
-    Exit codes: 0 all passed, 1 an expectation failed, 2 a file or the call is wrong (then nothing
-    is run), 3 the program itself failed.
+    Exit codes: 0 all passed, 1 an expectation failed or too little is covered, 2 a file or the
+    call is wrong (then nothing is run), 3 the program itself failed.
     """
-    from ..batch import Job, run_all, slow_progress, tell
+    from ..batch import Job, run_all, slow_progress
 
     files = _files(paths, shipped)
     _check(spec, expression)
     reporter = _reporter(form, only_failures)
-    job = Job(reporter, spec, expression, fail_fast)
+    writes = probe == "write"
+    _go_together(fail_fast=fail_fast, covers=least is not None, writes=writes, replaced=bool(spec))
+    job = Job(reporter, spec, expression, fail_fast, least is not None, probe is not None, writes)
     ran = run_all(job, files, jobs, slow_progress(len(files), _bar(len(files))))
-    if ran.mistakes or ran.unreadable:
-        click.echo(
-            tell(ran.mistakes) + "".join(f"{text}\n" for text in ran.unreadable), err=True, nl=False
-        )
-        bad = len({mistake.file for mistake in ran.mistakes}) + len(ran.unreadable)
-        raise click.ClickException(
-            f"{bad} file{'' if bad == 1 else 's'} cannot be used, so nothing was run"
-        )
+    _refuse(ran)
     if not ran.passed:
         raise click.ClickException(
             "no scenario found" if expression is None else f"no scenario left by -k `{expression}`"
         )
     passed, failed = ran.passed.count(True), ran.passed.count(False)
-    click.echo(
-        reporter.whole([p for p in ran.parts if p], passed, failed, sorted(ran.policies)), nl=False
+    parts = [part for part in ran.parts if part]
+    coverage = None if least is None else ran.coverage
+    click.echo(reporter.whole(parts, passed, failed, sorted(ran.policies), coverage), nl=False)
+    _write(ran.copies, ran.left_alone)
+    lacking = list(ran.coverage.below(least)) if least is not None else []
+    click.echo("".join(f"{text}\n" for text in lacking), err=True, nl=False)
+    click.get_current_context().exit(1 if failed or lacking else 0)
+
+
+def _go_together(*, fail_fast: bool, covers: bool, writes: bool, replaced: bool) -> None:
+    """End the call where its options contradict each other."""
+    if fail_fast and covers:
+        raise click.UsageError("--coverage counts whole runs; leave --fail-fast out")
+    if writes and (replaced or fail_fast):
+        raise click.UsageError(
+            "--probe=write writes what each file's own policy answers; leave --policy and "
+            "--fail-fast out"
+        )
+
+
+def _refuse(ran: Ran) -> None:
+    """End the call where a file cannot be used."""
+    from ..batch import tell
+
+    if not ran.mistakes and not ran.unreadable:
+        return
+    unreadable = "".join(f"{text}\n" for text in ran.unreadable)
+    click.echo(tell(ran.mistakes) + unreadable, err=True, nl=False)
+    bad = len({mistake.file for mistake in ran.mistakes}) + len(ran.unreadable)
+    raise click.ClickException(
+        f"{bad} file{'' if bad == 1 else 's'} cannot be used, so nothing was run"
     )
-    click.get_current_context().exit(1 if failed else 0)
+
+
+def _write(copies: Sequence[tuple[str, str]], left_alone: Sequence[str]) -> None:
+    """Write the copies with probes, and say which files have none."""
+    for path, text in copies:
+        try:
+            with open(path, "x", encoding="utf-8", newline="") as file:
+                file.write(text)
+        except OSError as error:
+            raise click.ClickException(f"{path}: cannot be written: {error.strerror}") from None
+        click.echo(f"{path}: written", err=True)
+    click.echo("".join(f"{text}\n" for text in left_alone), err=True, nl=False)
 
 
 def _files(paths: Sequence[str], shipped: bool) -> list[Found]:
@@ -92,13 +149,12 @@ def _files(paths: Sequence[str], shipped: bool) -> list[Found]:
 
 
 def _check(spec: str | None, expression: str | None) -> None:
-    from wa_fsm import policies
-
     from ..select import chooser
+    from .specs import policy_of
 
+    if spec is not None:
+        policy_of(spec)
     try:
-        if spec is not None:
-            policies.from_spec(spec)
         if expression is not None:
             chooser(expression)
     except ValueError as error:

@@ -11,17 +11,16 @@ from .run import wants_colour
 @click.option("-k", "expression", metavar="EXPR", help="Only cases whose name or policy fits.")
 def command(file: str, spec: str | None, expression: str | None) -> None:
     """Play the cases of FILE and draw what happened, without judging the expectations."""
-    from wa_fsm import policies
-
     from ..batch import tell
     from ..reports.text import Style
     from ..reports.timeline import timeline
     from ..runner import run_case
     from ..scenario import BadFile, load_file
     from ..select import chooser
+    from .specs import policy_of
 
+    policy = policy_of(spec) if spec is not None else None
     try:
-        policy = policies.from_spec(spec) if spec is not None else None
         chosen = chooser(expression) if expression is not None else None
     except ValueError as error:
         raise click.UsageError(str(error)) from None

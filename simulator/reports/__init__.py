@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..outcome import Run
+
+if TYPE_CHECKING:
+    from ..search.coverage import Coverage
 
 
 class Reporter(Protocol):
@@ -14,7 +17,14 @@ class Reporter(Protocol):
     def case(self, run: Run) -> str:
         """The part of one case; empty where this format says nothing of it."""
 
-    def whole(self, parts: Sequence[str], passed: int, failed: int, names: Sequence[str]) -> str:
+    def whole(
+        self,
+        parts: Sequence[str],
+        passed: int,
+        failed: int,
+        names: Sequence[str],
+        coverage: Coverage | None = None,
+    ) -> str:
         """The report: the parts in order, with what frames them.
 
         Args:
@@ -22,4 +32,5 @@ class Reporter(Protocol):
             passed: how many cases passed.
             failed: how many did not.
             names: the names of the policies that were run, sorted.
+            coverage: what the cases cover; None: nobody asked.
         """

@@ -10,6 +10,9 @@ from wa_fsm import SendFailed
 
 from ..outcome import Outcome, Run, stamp
 from ..scenario import Step
+from ..search.coverage import Coverage
+from ..search.probe import Probe
+from .coverage import as_json
 
 
 def _stamp(value: Any) -> str | None:
@@ -74,7 +77,29 @@ def run_json(run: Run) -> dict[str, Any]:
         "policy": case.policy.spec,
         "passed": run.passed,
         "steps": [outcome_json(outcome) for outcome in run.outcomes],
+        **({} if run.probes is None else {"probes": [probe_json(each) for each in run.probes]}),
     }
+
+
+def probe_json(probe: Probe) -> dict[str, Any]:
+    """The answers before, at and after one deadline."""
+    deadline = probe.deadline
+    return {
+        "at": stamp(deadline.at),
+        "deadline": deadline.what,
+        "number": deadline.number,
+        "contact": deadline.contact,
+        "edge": probe.is_edge,
+        "free_form": [_answer(outcome) for outcome in probe.text],
+        "template": probe.template[0].step.template if probe.template else None,
+        "template_answers": [_answer(outcome) for outcome in probe.template],
+    }
+
+
+def _answer(outcome: Outcome) -> dict[str, Any]:
+    decision = outcome.decision
+    assert decision is not None
+    return {"allowed": decision.allowed, "reason": decision.reason, "rule": outcome.rule}
 
 
 class JsonReporter:
@@ -93,7 +118,15 @@ class JsonReporter:
             return ""
         return json.dumps(run_json(run), ensure_ascii=False)
 
-    def whole(self, parts: Sequence[str], passed: int, failed: int, names: Sequence[str]) -> str:
+    def whole(
+        self,
+        parts: Sequence[str],
+        passed: int,
+        failed: int,
+        names: Sequence[str],
+        coverage: Coverage | None = None,
+    ) -> str:
         """The document; a scenario to a line, so that it can be read and compared by eye."""
         head = f'{{"format": 1, "passed": {passed}, "failed": {failed},\n "scenarios": ['
-        return head + ",\n  ".join(parts) + "]}\n"
+        more = "" if coverage is None else f',\n "coverage": {as_json(coverage)}'
+        return head + ",\n  ".join(parts) + f"]{more}}}\n"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from ..outcome import Run
+from ..search.coverage import Coverage
 from .text import explain_failures
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -44,7 +45,14 @@ class JunitReporter:
             f"    </testcase>\n"
         )
 
-    def whole(self, parts: Sequence[str], passed: int, failed: int, names: Sequence[str]) -> str:
+    def whole(
+        self,
+        parts: Sequence[str],
+        passed: int,
+        failed: int,
+        names: Sequence[str],
+        coverage: Coverage | None = None,
+    ) -> str:
         """The document."""
         counts = f'tests="{passed + failed}" failures="{failed}" errors="0" skipped="0"'
         return (

@@ -19,6 +19,8 @@ from wa_fsm.policy import Policy
 from ..expectations import said
 from ..outcome import Failure, Outcome, Run
 from ..scenario import Case, Step
+from ..search.coverage import Coverage
+from .coverage import table
 
 SPEAKS_OF = (
     "allowed speaks of window and template only, not of consent, marketing stops, blocks, "
@@ -122,6 +124,16 @@ def _rule(policy: Policy, rule: str) -> Iterator[str]:
         yield f"    source    {policy.sources[cite]}"
 
 
+def _probed(run: Run) -> str:
+    """The answers around the deadlines, where they were asked for."""
+    if not run.probes:
+        return ""
+    from ..search.probe import in_words
+
+    start = run.case.start_utc
+    return "".join(f"     {line}\n" for each in run.probes for line in in_words(each, start))
+
+
 class TextReporter:
     """The report on a terminal.
 
@@ -140,14 +152,21 @@ class TextReporter:
         place = f"{case.file}:{case.line}"
         if not run.passed:
             mark = self.style("FAIL", fg="red", bold=True)
-            return f"{mark} {place} {case.name} [{case.policy.spec}]\n" + explain_failures(
-                run, self.style
-            )
+            head = f"{mark} {place} {case.name} [{case.policy.spec}]\n"
+            return head + explain_failures(run, self.style) + _probed(run)
         if self.only_failures:
             return ""
-        return f"{self.style('ok', fg='green')}   {place} {case.name} [{case.policy.spec}]\n"
+        ok = f"{self.style('ok', fg='green')}   {place} {case.name} [{case.policy.spec}]\n"
+        return ok + _probed(run)
 
-    def whole(self, parts: Sequence[str], passed: int, failed: int, names: Sequence[str]) -> str:
+    def whole(
+        self,
+        parts: Sequence[str],
+        passed: int,
+        failed: int,
+        names: Sequence[str],
+        coverage: Coverage | None = None,
+    ) -> str:
         """All parts and a summary."""
         count = passed + failed
         colour = "red" if failed else "green"
@@ -158,4 +177,5 @@ class TextReporter:
             if policies.caution(name)
         )
         notes += f"note: {SPEAKS_OF}\n"
-        return "".join(parts) + self.style(total, fg=colour, bold=True) + "\n" + notes
+        covered = "" if coverage is None else f"\n{table(coverage)}"
+        return "".join(parts) + self.style(total, fg=colour, bold=True) + "\n" + notes + covered

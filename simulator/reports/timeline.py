@@ -34,9 +34,9 @@ def timeline(run: Run, style: Style = PLAIN) -> str:
         lines += ["", f"{contact} at {number}, times in {case.timezone or day.isoformat()[-6:]}"]
         lines += _one(own, zone, style)
     lines += ["", *textwrap.wrap(f"note: {SPEAKS_OF}", _WIDTH, subsequent_indent="  ")]
-    if policies.caution(case.policy.name):
-        caution = policies.caution(case.policy.name)
-        caution = f"note: `{case.policy.name}` is not what WhatsApp enforces. {caution}"
+    if policies.caution(case.policy.base):
+        caution = policies.caution(case.policy.base)
+        caution = f"note: `{case.policy.base}` is not what WhatsApp enforces. {caution}"
         lines += textwrap.wrap(caution, _WIDTH, subsequent_indent="  ")
     return "\n".join(lines) + "\n"
 

@@ -17,63 +17,30 @@ House rules:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple, TypeAlias
+from datetime import datetime
+from typing import Any, Final
 
-from wa_fsm.decision import Origin, State
 from wa_fsm.engine import Answer
 from wa_fsm.policy import Policy
-from wa_fsm.rows import FACTS, EventName
-from wa_fsm.situation import (
-    APPROVED,
-    REGISTERED,
-    START,
-    YES,
-    Point,
-    applied,
-    free_form_facts,
-    lapsed,
-    permits_free_form,
-)
+from wa_fsm.rows import FACTS
 from wa_fsm.table import Table, table_of
 
-MS: Final = timedelta(milliseconds=1)
-BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
+from .explore import (
+    BEGIN,
+    NOWHERE,
+    Entry,
+    Moment,
+    Move,
+    Side,
+    Stepper,
+    facts_to_try,
+    left,
+    looks,
+)
+
 _MOST: Final = 20_000  # pairs of points; the shipped policies need some hundreds
-_STATUSES: Final = (("unknown", 0), ("paused", REGISTERED), ("approved", REGISTERED | APPROVED))
-
-Entry: TypeAlias = tuple[State, EventName, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One thing that happens in a search.
-
-    Attributes:
-        event: what comes; ``look`` where only time passes.
-        word: the kind of a customer's message, or the code of a failure.
-        before: of a look: how long before the original's window end.
-    """
-
-    event: EventName | str
-    word: str = ""
-    before: timedelta = timedelta(0)
-
-
-class Moment(NamedTuple):
-    """A move and its instant."""
-
-    at: datetime
-    move: Move
-
-
-class _Side(NamedTuple):
-    """Where one of the two policies stands; `last` is what began the latest conversation."""
-
-    point: Point
-    last: tuple[int, Origin] | None
 
 
 @dataclass(slots=True)
@@ -104,19 +71,19 @@ def search(original: Policy, mutant: Policy, kinds: Iterable[str], *, any_fact: 
     """
     found = Found()
     pair = _Pair(table_of(original), table_of(mutant), found.fired)
-    found.complete = pair.roomy
-    moves = [*_facts(kinds), *_looks(original)]
-    start = (BEGIN, _Side(START, None), _Side(START, None))
+    found.complete = pair.ours.roomy
+    moves = [*facts_to_try(kinds), *looks(original)]
+    start = (BEGIN, NOWHERE, NOWHERE)
     seen = {pair.key(*start)}
-    waiting: deque[tuple[datetime, _Side, _Side, list[Moment]]] = deque([(*start, [])])
+    waiting: deque[tuple[datetime, Side, Side, list[Moment]]] = deque([(*start, [])])
     if pair.differ(*start):
         found.path = [Moment(BEGIN, Move("look"))]
         return found
     while waiting:
         now, ours, theirs, path = waiting.popleft()
         for move in moves:
-            at = pair.when(move, now, ours, free=not path or path[-1].move.event == "look")
-            if at is None or (not any_fact and not pair.may(move, at, ours)):
+            at = pair.ours.when(move, now, ours, free=not path or path[-1].move.event == "look")
+            if at is None or (not any_fact and not pair.ours.may(move, at, ours)):
                 continue
             taken = [*path, Moment(at, move)]
             after = pair.step(move, at, ours, theirs, len(taken))
@@ -134,125 +101,42 @@ def search(original: Policy, mutant: Policy, kinds: Iterable[str], *, any_fact: 
     return found
 
 
-def _facts(kinds: Iterable[str]) -> Iterator[Move]:
-    yield from (Move("customer_message", kind) for kind in kinds)
-    yield from (Move("customer_call"), Move("template"), Move("free_form"))
-    yield from (Move("send_failed", "131047"), Move("send_failed", "131026"))
-
-
-def _looks(policy: Policy) -> list[Move]:
-    """The instants at which time alone may change something, and the one before each."""
-    befores = {policy.margin + MS, policy.margin, MS, timedelta(0)}
-    return [Move("look", before=before) for before in sorted(befores, reverse=True)]
-
-
 class _Pair:
     """The original and the mutant, stepped together."""
 
     def __init__(self, ours: Table, theirs: Table, fired: set[Entry]) -> None:
-        self.ours, self.theirs, self.fired = ours, theirs, fired
-        self.margin = ours.policy.margin
-        room = ours.policy.window - self.margin
-        self.pace = timedelta(seconds=1) if room >= timedelta(hours=1) else MS
-        self.roomy = room >= 100 * self.pace  # else not all that fits into a window is tried
-
-    def when(self, move: Move, now: datetime, ours: _Side, *, free: bool) -> datetime | None:
-        """When a move comes; None where time cannot pass to there. `free`: nothing came now."""
-        if move.event != "look":
-            return now if free else now + self.pace
-        end = ours.point.window_end
-        return end - move.before if end is not None and end - move.before > now else None
-
-    def may(self, move: Move, at: datetime, ours: _Side) -> bool:
-        """Whether a scenario's step can bring this about: only what is allowed is sent."""
-        if move.event != "free_form":
-            return True
-        point, _ = lapsed(self.ours, ours.point, at)
-        facts = free_form_facts(self.ours, point, at)
-        return self.ours.fire(point.state, "free_form", facts).allowed
+        self.ours, self.theirs = Stepper(ours, fired), Stepper(theirs, fired)
 
     def step(
-        self, move: Move, at: datetime, ours: _Side, theirs: _Side, number: int
-    ) -> tuple[_Side, _Side] | None:
+        self, move: Move, at: datetime, ours: Side, theirs: Side, number: int
+    ) -> tuple[Side, Side] | None:
         """Both after the move; None where they answer it by different rows, or the mutant fails."""
         if move.event == "look":
-            return self._lapsed(self.ours, ours, at), self._lapsed(self.theirs, theirs, at)
-        one, one_rule = self._fold(self.ours, move, at, ours, number)
+            return self.ours.lapsed(ours, at), self.theirs.lapsed(theirs, at)
+        one, row = self.ours.fold(move, at, ours, number)
         try:
-            other, other_rule = self._fold(self.theirs, move, at, theirs, number)
+            other, other_row = self.theirs.fold(move, at, theirs, number)
         except Exception:
             return None
-        return (one, other) if one_rule == other_rule else None
+        return (one, other) if row.rule == other_row.rule else None
 
-    def _lapsed(self, table: Table, side: _Side, at: datetime) -> _Side:
-        point, lapse = lapsed(table, side.point, at)
-        if lapse is not None:
-            self.fired.add((side.point.state, "lapse", YES))
-        return _Side(point, side.last)
-
-    def _fold(
-        self, table: Table, move: Move, at: datetime, side: _Side, number: int
-    ) -> tuple[_Side, str]:
-        """As ``History`` folds a fact. The lapse begins no conversation there, nor here."""
-        point = self._lapsed(table, side, at).point
-        event: EventName = move.event  # type: ignore[assignment]  # all but looks are events
-        facts = 0
-        if event == "customer_message":
-            facts = YES if move.word in table.policy.openers else 0
-        elif event == "template":
-            facts = REGISTERED | APPROVED
-        elif event == "free_form":
-            facts = free_form_facts(table, point, None)
-        elif event == "send_failed":
-            facts = YES if move.word == "131047" else 0
-        answer = table.fire(point.state, event, facts)
-        self.fired.add((point.state, event, facts))
-        sends = event in ("template", "free_form")
-        last = (number, answer.begins) if answer.begins is not None else side.last
-        return _Side(applied(table, answer, point, at, sends=sends), last), answer.rule
-
-    def differ(self, at: datetime, ours: _Side, theirs: _Side) -> bool:
+    def differ(self, at: datetime, ours: Side, theirs: Side) -> bool:
         """Whether anything that an expectation can name is different at this instant."""
         try:
-            shown: bool = self._shown(self.ours, at, ours) == self._shown(self.theirs, at, theirs)
+            shown: bool = self.ours.shown(at, ours) == self.theirs.shown(at, theirs)
         except Exception:  # the mutant shows a window without a conversation
             return True
         return not shown
 
-    def _shown(self, table: Table, at: datetime, side: _Side) -> Any:
-        point, last = self._lapsed(table, side, at)
-        if point.window_end is not None and last is None:
-            raise LookupError("an open window without a conversation")
-        asked = free_form_facts(table, point, at)
-        questions: list[tuple[EventName, int]] = [("free_form", asked)]
-        questions += [("template", facts) for _, facts in _STATUSES]
-        answers = []
-        for event, facts in questions:
-            self.fired.add((point.state, event, facts))
-            answer = table.fire(point.state, event, facts)
-            answers.append((answer.reason, answer.rule))
-        end = point.window_end
-        permits = end is not None and permits_free_form(table, point)
-        return (point.state, end, permits, last if end is not None else None, answers)
-
-    def key(self, at: datetime, ours: _Side, theirs: _Side) -> Any:
+    def key(self, at: datetime, ours: Side, theirs: Side) -> Any:
         """What decides all that may come, absolute time left out."""
-        one, other = ours.point, theirs.point
+        one, other, margin = ours.point, theirs.point, self.ours.margin
         same = ours.last == theirs.last
         return (
-            (one.state, one.replied, one.has_sent, self._left(at, one), ours.last is None),
-            (other.state, other.replied, other.has_sent, self._left(at, other)),
+            (one.state, one.replied, one.has_sent, left(at, one, margin), ours.last is None),
+            (other.state, other.replied, other.has_sent, left(at, other, margin)),
             (one.window_end == other.window_end, same, theirs.last is None),
         )
-
-    def _left(self, at: datetime, point: Point) -> timedelta | bool | None:
-        """How far the end is: exact at the edges, else which side of the margin."""
-        if point.window_end is None:
-            return None
-        left = point.window_end - at
-        if left in (self.margin + MS, self.margin, MS):
-            return left
-        return left > self.margin
 
 
 # -- what the search says of a mutant -------------------------------------------------------------

@@ -39,6 +39,8 @@ from wa_fsm.rows import (
     with_options,
 )
 
+from ..policy_file import from_spec
+
 MS: Final = timedelta(milliseconds=1)
 Knob: TypeAlias = Literal[
     "window", "margin", "exclusive", "early", "opener added", "opener removed", "uncounted"
@@ -154,8 +156,8 @@ def bases(spec: str) -> tuple[Policy, ...]:
     Raises:
         PolicyError: `spec` is none.
     """
-    policy = policies.from_spec(spec)
-    if "," in spec:
+    policy = from_spec(spec)
+    if "," in spec or policy.extends:
         return (policy,)
     full = policies.everything(policy.name)
     switches: list[tuple[str, policies.OptionValue]] = [("margin", full.margin)]

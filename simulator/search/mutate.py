@@ -27,9 +27,11 @@ from wa_fsm.table import Table
 from ..files import Found
 from ..mistakes import Mistake
 from ..outcome import Run
+from ..policy_file import from_spec
 from ..runner import run_case
 from ..scenario import BadFile, Case, load_file
-from .killer import Entry, differing, search, why_equivalent
+from .explore import Entry
+from .killer import differing, search, why_equivalent
 from .mutants import Mutant, bases, mutants
 from .script import killing_scenario
 
@@ -122,7 +124,7 @@ def _cases(found: Found, spec: str | None) -> list[Case]:
         if spec is None:
             raise
         try:  # a file need not name its policy where the call does
-            return load_file(found.path, found.display, policies.from_spec(spec))
+            return load_file(found.path, found.display, from_spec(spec))
         except BadFile:
             pass
         raise
@@ -145,11 +147,11 @@ class Bench:
     def __init__(self, spec: str, cases: Iterable[Case], rules: Collection[str] = ()) -> None:
         self.spec = spec
         self.bases = bases(spec)
-        name = self.bases[0].name
+        name, base = self.bases[0].name, self.bases[0].base
         there = {row.id for base in self.bases for row in base.rows}
         self.mutants = tuple(
             mutant
-            for mutant in mutants(name)
+            for mutant in mutants(base)
             if (not rules or mutant.rule in rules)
             and (mutant.rows is None or mutant.rule in there)  # not those of options that are off
         )
@@ -192,7 +194,7 @@ class Bench:
     def _catch(self, mutant: Mutant, made: Mapping[str, Policy]) -> Catch | None:
         changed: dict[str, Policy | None] = {**made}
         differs: dict[str, Set[Entry]] = {}
-        touched = mutant.touched(policies.everything(self.bases[0].name))
+        touched = mutant.touched(policies.everything(self.bases[0].base))
         for case, asked in zip(self.cases, self._asked, strict=True):
             if touched is not None and not any(entry[:2] in touched for entry in asked):
                 continue

@@ -13,11 +13,14 @@ from wa_fsm.policy import Policy
 
 from ..expectations import ACTUAL
 from ..outcome import Outcome
+from ..policy_file import said
 from ..runner import run_case
 from ..scenario import BadFile, Case, load_text
-from .killer import BEGIN, Moment
+from ..times import format_instant
+from .explore import BEGIN, Moment
 
 NAME: Final = "killer"
+TEMPLATES: Final = "{hello: approved, resting: paused}"
 _QUESTIONS: Final = ("text", "{template: nobody}", "{template: resting}", "{template: hello}")
 # Said is what differs of the first of these in which anything does: the plainest first.
 _TELLING: Final = (
@@ -29,7 +32,7 @@ _TELLING: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
     """A step to write: when, its actor and keys, and what is expected there."""
 
     at: datetime
@@ -45,14 +48,14 @@ def killing_scenario(
 
     None where no expectation of a step makes it so.
     """
-    facts = [line for moment in path for line in _lines(moment)]
-    asked = [_Line(path[-1].at, f"ask: {question}") for question in _QUESTIONS]
+    facts = [line for moment in path for line in lines_of(moment)]
+    asked = [Line(path[-1].at, f"ask: {question}") for question in _QUESTIONS]
     lines = _told([*facts, *asked], original, mutant, len(facts))
     if lines is None:
         return None
-    text = _written(title, original, lines)
+    text = written(title, original, lines)
     try:
-        case = _case(text)
+        case = case_of(text)
     except BadFile:
         return None
     return text if run_case(case).passed and fails(case, mutant) else None
@@ -66,31 +69,33 @@ def fails(case: Case, policy: Policy) -> bool:
         return True
 
 
-def _lines(moment: Moment) -> Iterator[_Line]:
+def lines_of(moment: Moment) -> Iterator[Line]:
+    """The steps that bring a moment of a search about; one that looks is a checkpoint."""
     at, move = moment
-    name = f"at-{_since(at)}"
+    name = f"at-{since(at)}"
     if move.event == "look":
-        yield _Line(at)
+        yield Line(at)
     elif move.event == "customer_message":
-        yield _Line(at, f"customer: {move.word}")
+        yield Line(at, f"customer: {move.word}")
     elif move.event == "customer_call":
-        yield _Line(at, "customer: call")
+        yield Line(at, "customer: call")
     elif move.event == "free_form":
-        yield _Line(at, "business: text")
+        yield Line(at, "business: text")
     else:
         failed = move.event == "send_failed"
-        yield _Line(at, "business: {template: hello}", f"id: {name}" if failed else "")
+        yield Line(at, "business: {template: hello}", f"id: {name}" if failed else "")
         if failed:
-            yield _Line(at, f"platform: {{failed: {move.word}, message: {name}}}")
+            yield Line(at, f"platform: {{failed: {move.word}, message: {name}}}")
 
 
-def _since(at: datetime) -> str:
+def since(at: datetime) -> str:
+    """An instant of a search as an offset."""
     return format_duration(at - BEGIN)
 
 
-def _told(lines: list[_Line], original: Policy, mutant: Policy, facts: int) -> list[_Line] | None:
+def _told(lines: list[Line], original: Policy, mutant: Policy, facts: int) -> list[Line] | None:
     """The steps up to the first that differs, with what the original shows there."""
-    case = _case(_written(NAME, original, lines))
+    case = case_of(written(NAME, original, lines))
     ours = run_case(case).outcomes
     try:
         theirs: list[Outcome] = run_case(replace(case, policy=mutant)).outcomes
@@ -101,15 +106,15 @@ def _told(lines: list[_Line], original: Policy, mutant: Policy, facts: int) -> l
         if expect:
             before = lines[: min(at, facts)]
             if "conversation" in expect:
-                before, expect = _labelled(before, ours, at, expect)
+                before, expect = labelled(before, ours, at, expect)
             before = [line for line in before if line.actor or line.expect]
             return [*before, replace(lines[at], expect=expect)]
     return None
 
 
 def _broken(
-    case: Case, lines: list[_Line], ours: Sequence[Outcome], mutant: Policy, facts: int
-) -> list[_Line] | None:
+    case: Case, lines: list[Line], ours: Sequence[Outcome], mutant: Policy, facts: int
+) -> list[Line] | None:
     """The steps up to the one at which the mutant breaks off; questions before it are left out."""
     for at in range(len(lines)):
         kept = [*range(min(at, facts)), at]
@@ -121,14 +126,15 @@ def _broken(
     return None
 
 
-def _conversation(outcome: Outcome) -> str | None:
+def conversation_of(outcome: Outcome) -> str | None:
+    """The id of the conversation that runs after a step."""
     running = outcome.situation.conversation
     return running.id if running else None
 
 
 def _differences(one: Outcome, other: Outcome) -> dict[str, Any]:
     """What the original shows where the other shows something else, the plainest of it."""
-    shows = {**ACTUAL, "conversation": _conversation}
+    shows = {**ACTUAL, "conversation": conversation_of}
     for keys in _TELLING:
         found = {k: shows[k](one) for k in keys if shows[k](one) != shows[k](other)}
         if "refused" in found:  # it says whether it is allowed, too
@@ -138,14 +144,14 @@ def _differences(one: Outcome, other: Outcome) -> dict[str, Any]:
     return {}
 
 
-def _labelled(
-    before: list[_Line], ours: Sequence[Outcome], at: int, expect: dict[str, Any]
-) -> tuple[list[_Line], dict[str, Any]]:
+def labelled(
+    before: list[Line], ours: Sequence[Outcome], at: int, expect: dict[str, Any]
+) -> tuple[list[Line], dict[str, Any]]:
     """The same with each conversation named, since only a name can be expected again."""
     names: dict[str, str] = {}
 
     def label(outcome: Outcome) -> str | None:
-        running = _conversation(outcome)
+        running = conversation_of(outcome)
         if running is None:
             return None
         return names.setdefault(running, f"talk-{len(names) + 1}")
@@ -157,36 +163,45 @@ def _labelled(
     return named, {**expect, "conversation": label(ours[at])}
 
 
-def _written(title: str, policy: Policy, lines: Sequence[_Line]) -> str:
-    name, *options = policy.spec.split(",")
-    said = ", ".join([f"name: {name}", *(option.replace("=", ": ") for option in options)])
+def written(
+    title: str,
+    policy: Policy,
+    lines: Sequence[Line],
+    *,
+    start: datetime = BEGIN,
+    templates: str = TEMPLATES,
+    folder: str = "",
+) -> str:
+    """The file's text: the templates `hello` is approved, `resting` paused, any other unknown."""
     head = [
         f"scenario: {json.dumps(title, ensure_ascii=False)}",
-        f"policy: {f'{{{said}}}' if options else name}",
-        "templates: {hello: approved, resting: paused}",
+        f"policy: {said(policy, folder)}",
+        *([f"start: {format_instant(start)}"] if start != BEGIN else []),
+        f"templates: {templates}",
         "steps:",
     ]
-    return "\n".join([*head, *(part for line in lines for part in _step(line))]) + "\n"
+    return "\n".join([*head, *(part for line in lines for part in _step(line, start))]) + "\n"
 
 
-def _step(line: _Line) -> Iterator[str]:
-    yield f"  - at: {_since(line.at)}"
+def _step(line: Line, start: datetime) -> Iterator[str]:
+    yield f"  - at: {format_duration(line.at - start)}"
     if line.actor:
         yield f"    {line.actor}"
     if line.more:
         yield f"    {line.more}"
     if line.expect:
-        said = ", ".join(f"{key}: {_value(value)}" for key, value in line.expect.items())
+        said = ", ".join(f"{key}: {_value(value, start)}" for key, value in line.expect.items())
         yield f"    expect: {{{said}}}"
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, start: datetime) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _since(value) if isinstance(value, datetime) else str(value)
+    return format_duration(value - start) if isinstance(value, datetime) else str(value)
 
 
-def _case(text: str) -> Case:
+def case_of(text: str) -> Case:
+    """The one case of such a text."""
     return load_text(text.encode(), NAME)[0]

@@ -187,7 +187,7 @@ def test_allowed_has_no_code_and_no_remedies(name):
     assert [(d.error_code, d.remedies) for d in allowed] == [(None, ())] * 2
 
 
-@pytest.mark.parametrize("reason", REASONS[8:])
+@pytest.mark.parametrize("reason", REASONS[8:13])
 def test_other_reasons_have_no_code(reason):
     """The gatekeeper's and the adapters' reasons are no answer of WhatsApp's."""
     assert (error_code(reason), remedies(reason)) == (None, ())
@@ -198,7 +198,8 @@ def test_reasons_are_the_closed_list():
     documented = (
         "window_open template_approved never_opened awaiting_reply window_expired within_margin "
         "template_unknown template_not_approved history_unknown store_unavailable "
-        "category_not_allowed unreadable_body unrecognised_send"
+        "category_not_allowed unreadable_body unrecognised_send "
+        "quiet_hours quiet_days template_category"
     )
     assert tuple(documented.split()) == REASONS
 

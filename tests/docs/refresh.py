@@ -1,4 +1,4 @@
-"""Writes the outputs that pages show anew: ``python -m tests.docs.refresh``. Read the diff after."""
+"""Writes the outputs that pages show anew: ``python -m tests.docs.refresh``; read the diff."""
 
 from __future__ import annotations
 

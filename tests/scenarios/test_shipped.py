@@ -75,7 +75,7 @@ class Recorder:
 
     def __init__(self, policy):
         self.policy = policy
-        self.table = table_of(policy)
+        self.table = self.quick = table_of(policy)
         self.heard = set()
 
     def fire(self, state, event, facts):

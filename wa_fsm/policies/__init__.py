@@ -106,7 +106,7 @@ def rows_left_out(policy: Policy) -> dict[str, list[Row]]:
     """The rows of the document that are not in this policy, by the option they come with."""
     there = {row.id for row in policy.rows}
     left: dict[str, list[Row]] = {}
-    for row in everything(policy.name).rows:
+    for row in everything(policy.base).rows:
         if row.id not in there:
             left.setdefault(_option_of(row), []).append(row)
     return left

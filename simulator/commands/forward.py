@@ -1,0 +1,273 @@
+"""``wa-sim forward SCENARIO``: send what a scenario allows, or print the requests."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .run import wants_colour
+
+if TYPE_CHECKING:
+    from wa_fsm.policy import Policy
+
+    from ..forward import Item, Mapped, Report
+    from ..outcome import Run
+
+_NUMBER = re.compile("[0-9]{1,40}")
+_CONTACT = re.compile(r"\+?[0-9][0-9 ().-]{5,24}|[A-Z]{2}(\.[A-Z]+)?\.[A-Za-z0-9]{1,128}")
+_NOTHING_LEFT = "nothing was sent"
+
+
+@click.command("forward")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--live", is_flag=True, help="Really send; the token is taken from WHATSAPP_TOKEN.")
+@click.option(
+    "--number", "numbers", multiple=True, metavar="NAME=ID", help="The phone_number_id of NAME."
+)
+@click.option(
+    "--to",
+    "contacts",
+    multiple=True,
+    metavar="NAME=PHONE",
+    help="The phone number of contact NAME.",
+)
+@click.option("--speed", type=click.FloatRange(min=0, min_open=True), metavar="N",
+              help="At the scenario's times, N times as fast; without it, at once.")  # fmt: skip
+@click.option("--content", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
+              help="YAML or JSON: from a step's id or a kind to its object in a body.")  # fmt: skip
+@click.option("--language", default="en_US", show_default=True, help="Of templates that name none.")
+@click.option("--journal", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Where to note what leaves; default: FILE.journal of the scenario.")  # fmt: skip
+@click.option("--statuses", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
+              help="Lines of webhook bodies, which settle what may have left.")  # fmt: skip
+@click.option("--resend-unknown", is_flag=True, help="Send again what may have left.")
+@click.option("--base-url", default="https://graph.facebook.com/v24.0", show_default=True,
+              help="Of the Cloud API, with the version.")  # fmt: skip
+@click.option("--policy", "spec", metavar="SPEC", help="Instead of the file's policy, options too.")
+@click.option("-k", "expression", metavar="EXPR", help="Which case, by words of its name.")
+def command(file: str, live: bool, **options: Any) -> None:
+    """Run the one case of FILE and, if it passes, send its allowed business sends.
+
+    Without --live the requests are only printed. What the scenario refuses is shown as not sent.
+
+    Each send is noted in a journal before it leaves, so that after an interruption the same command
+    goes on, and sends nothing twice: what may have left is listed, and sent again only with
+    --resend-unknown.
+
+    Exit codes: 0 all sent, 1 the scenario failed or a send did, 2 a file or the call is wrong.
+    """
+    from ..forward import Mapped, plan
+
+    run = _run(file, options["spec"], options["expression"])
+    mapped = Mapped(
+        _pairs(options["numbers"], "--number"),
+        _pairs(options["contacts"], "--to"),
+        _contents(options["content"]),
+        options["language"],
+    )
+    items = plan(run, mapped)
+    click.echo(f"{run.case.name} [{run.case.policy.spec}]")
+    if not live:
+        _printed(run, items, options["base_url"])
+        return
+    _check(items, mapped)
+    click.get_current_context().exit(_live(file, run, items, mapped, options))
+
+
+def _run(file: str, spec: str | None, expression: str | None) -> Run:
+    from ..batch import tell
+    from ..reports.text import Style, explain_failures
+    from ..runner import run_case
+    from ..scenario import BadFile, load_file
+    from ..select import chooser
+    from .specs import policy_of
+
+    policy: Policy | None = policy_of(spec) if spec is not None else None
+    try:
+        chosen = chooser(expression) if expression is not None else None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        cases = load_file(file, file, policy)
+    except BadFile as bad:
+        click.echo(tell(bad.mistakes), err=True, nl=False)
+        raise click.ClickException(f"the file cannot be used, so {_NOTHING_LEFT}") from None
+    except OSError as error:
+        raise click.ClickException(f"{file}: cannot be read: {error.strerror}") from None
+    cases = [c for c in cases if chosen is None or chosen(f"{c.name} [{c.policy.spec}]")]
+    if len(cases) != 1:
+        names = "".join(f"\n  {c.name} [{c.policy.spec}]" for c in cases)
+        raise click.ClickException(
+            f"{len(cases)} cases, and only one can be forwarded: choose by -k or --policy{names}"
+        )
+    run = run_case(cases[0])
+    if not run.passed:
+        click.echo(f"FAIL {file}:{run.case.line} {run.case.name} [{run.case.policy.spec}]")
+        click.echo(explain_failures(run, Style(wants_colour())), nl=False)
+        click.echo(f"the scenario failed, so {_NOTHING_LEFT}")
+        click.get_current_context().exit(1)
+    return run
+
+
+def _pairs(given: Sequence[str], option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name or not value or name in pairs:
+            raise click.UsageError(f"{option} takes NAME=VALUE, each name once; got `{each}`")
+        pairs[name] = value
+    return pairs
+
+
+def _contents(path: str | None) -> dict[str, Any]:
+    import yaml
+
+    if path is None:
+        return {}
+    try:
+        read = yaml.safe_load(Path(path).read_bytes())
+    except (OSError, yaml.YAMLError) as error:
+        raise click.ClickException(f"{path}: cannot be read: {error}") from None
+    if not isinstance(read, dict):
+        raise click.ClickException(f"{path}: expected a mapping from step or kind to its object")
+    return {str(key): value for key, value in read.items()}
+
+
+def _check(items: Sequence[Item], mapped: Mapped) -> None:
+    """Everything that a live run needs, before anything leaves."""
+    sends = [item for item in items if item.body is not None]
+    wrong = []
+    for name in sorted({i.step.number for i in sends if not _NUMBER.fullmatch(i.number)}):
+        wrong.append(f"--number {name}=ID is missing: its phone_number_id, in digits")
+    for name in sorted({item.step.contact for item in sends}):
+        if not _CONTACT.fullmatch(mapped.contacts.get(name, name)):
+            wrong.append(f"--to {name}=PHONE is missing: a phone number, or a BSUID")
+    real = [mapped.contacts.get(name, name) for name in {item.step.contact for item in sends}]
+    if len(set(real)) < len(real):
+        wrong.append("two contacts of the scenario cannot be one phone number")
+    for item in sends:
+        if item.lacks:
+            wrong.append(
+                f"line {item.step.line}: --content gives nothing for `{item.step.id}` or "
+                f"`{item.lacks}`"
+            )
+    if wrong:
+        raise click.UsageError("\n".join(wrong))
+
+
+def _printed(run: Run, items: Sequence[Item], base_url: str) -> None:
+    from ..forward import refusal
+
+    sends = 0
+    for item in items:
+        _head(run, item)
+        if item.body is None:
+            click.echo(f"  not sent: {refusal(run.case, item.outcome)}")
+            continue
+        sends += 1
+        body = {"messaging_product": "whatsapp", "recipient_type": "individual", **item.body}
+        click.echo(f"  POST {base_url.rstrip('/')}/{item.number}/messages")
+        click.echo(f"  {json.dumps(body, ensure_ascii=False)}")
+        if item.lacks:
+            click.echo(f"  needs --content for `{item.step.id}` or `{item.lacks}`")
+    refused = len(items) - sends
+    click.echo(f"{sends} to send, {refused} not sent; these are only shown (--live sends)")
+
+
+def _head(run: Run, item: Item) -> None:
+    from ..reports.text import zone_of
+
+    step = item.step
+    when = step.arrived.astimezone(zone_of(run.case)).isoformat(sep=" ", timespec="milliseconds")
+    what = f"template `{step.template}`" if step.template else step.kind
+    click.echo(f"{when}  {step.number} to {step.contact}: {what} ({step.id})")
+
+
+def _live(
+    file: str, run: Run, items: Sequence[Item], mapped: Mapped, options: dict[str, Any]
+) -> int:
+    import time
+
+    from ..forward import Forwarder, digest, settled
+    from ..journal import Journal, JournalError
+
+    make = _sender_maker(options["base_url"])
+    path = Path(options["journal"] or f"{file}.journal")
+    try:
+        journal = Journal(path, digest(run.case, items))
+    except JournalError as error:
+        raise click.ClickException(str(error)) from None
+    with journal:
+        if options["statuses"]:
+            count = settled(journal, _lines(options["statuses"]))
+            click.echo(f"settled by their status: {count}", err=True)
+        forwarder = Forwarder(
+            run,
+            items,
+            mapped,
+            journal,
+            make,
+            time.monotonic,
+            time.sleep,
+            options["speed"],
+            again=options["resend_unknown"],
+        )
+        try:
+            reports = [_told(run, report) for report in forwarder.reports()]
+        finally:
+            forwarder.close()
+    return _summed(reports, path)
+
+
+def _sender_maker(base_url: str) -> Any:
+    import os
+
+    from wa_fsm.gatekeeper import Gatekeeper
+
+    try:
+        from wa_fsm.adapters.bearer import TOKEN
+        from wa_fsm.adapters.sender import CloudApiSender
+    except ImportError:
+        raise click.ClickException("--live needs httpx: pip install httpx") from None
+    if not os.environ.get(TOKEN, "").strip():
+        raise click.UsageError(f"--live takes the token from the environment: set {TOKEN}")
+
+    def make(gate: Gatekeeper, number: str, wait: Any) -> CloudApiSender:
+        return CloudApiSender(gate, number, base_url=base_url, sleep=wait)
+
+    return make
+
+
+def _lines(path: str) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        yield from (line for line in file if line.strip())
+
+
+def _told(run: Run, report: Report) -> Report:
+    _head(run, report.item)
+    words = "not sent" if report.told == "refused" else report.told
+    click.echo(f"  {words}: {report.text}")
+    return report
+
+
+def _summed(reports: Sequence[Report], journal: Path) -> int:
+    counts = {
+        word: sum(report.told == word for report in reports)
+        for word in ("sent", "sent earlier", "refused", "failed", "not taken", "unknown")
+    }
+    words = {"refused": "not sent"}
+    click.echo(", ".join(f"{n} {words.get(word, word)}" for word, n in counts.items() if n))
+    if counts["unknown"]:
+        click.echo(
+            f"{counts['unknown']} may have left: settle them by --statuses FILE, or send them "
+            f"again with --resend-unknown ({journal})",
+            err=True,
+        )
+    gate = any(r.told == "refused" and r.item.body is not None for r in reports)
+    bad = counts["failed"] + counts["not taken"] + counts["unknown"]
+    return 1 if bad or gate else 0

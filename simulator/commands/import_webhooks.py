@@ -1,0 +1,68 @@
+"""``wa-sim import-webhooks FILE``: a log of what happened becomes a scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ..story import Story
+
+
+@click.command("import-webhooks")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), help="Where to; else standard output."
+)
+@click.option(
+    "--policy", "spec", default="cloud-api", show_default=True, metavar="SPEC",
+    help="The policy that the scenario names, options too.",
+)  # fmt: skip
+def command(file: str, output: str | None, spec: str) -> None:
+    """Make a scenario of FILE, whose expectations are what really happened.
+
+    Each line of FILE is a JSON object: a webhook body; {"at", "body"}, with the instant at which
+    the body came; or {"at", "request", "response"}, a send and WhatsApp's answer. Contacts are
+    masked.
+
+    Exit codes: 0 written, 2 a line or the call is wrong (then nothing is written).
+    """
+    from ..importer import BadLines, read_lines
+    from ..policy_file import seen_from
+    from ..scenario import load_text
+    from ..story import scenario_text
+    from .specs import policy_of
+
+    policy = policy_of(spec)
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        raise click.ClickException(f"{file}: cannot be read: {error.strerror}") from None
+    try:
+        story = read_lines(content, file)
+    except BadLines as bad:
+        click.echo("\n".join(bad.mistakes), err=True)
+        raise click.ClickException("the file cannot be used, so nothing was written") from None
+    if policy.file:
+        _, *options = spec.split(",")
+        spec = ",".join([seen_from(policy.file, str(Path(output or "-").parent)), *options])
+    made = scenario_text(story, f"What happened in {Path(file).name}", spec)
+    load_text(made.encode(), output or "-")  # what this writes can be run, or it is our fault
+    if output is None:
+        click.echo(made, nl=False)
+    else:
+        try:
+            Path(output).write_text(made, encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"{output}: {error.strerror}") from None
+    _tell(story, output)
+
+
+def _tell(story: Story, output: str | None) -> None:
+    count = len(story.steps())
+    where = "" if output is None else f" written to {output}"
+    click.echo(f"{count} step{'' if count == 1 else 's'}{where}", err=True)
+    for what, many in sorted(story.left_out.items()):
+        click.echo(f"left out: {many} {what}", err=True)

@@ -1,0 +1,37 @@
+"""Types that scenario files and policy files share."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+from wa_fsm import policies
+
+from .fields import Parsed, Word
+from .mistakes import quoted
+from .times import parse_length
+
+LENGTH_PATTERN: Final = (
+    r"(?=[0-9])(?:[0-9]+d)?(?: ?[0-9]+h)?(?: ?[0-9]+m)?"
+    r"(?: ?[0-9]+(?:\.[0-9]{1,3})?s)?(?: ?[0-9]+ms)?"
+)
+
+
+@lru_cache(maxsize=256)
+def zone(name: str) -> tzinfo:
+    """The IANA time zone of this name. Raises ValueError when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        near = policies.near(name, sorted(available_timezones()))
+        _, asks, meant = near.rpartition("did you mean")
+        hint = f"; {asks}{meant}" if asks else ""
+        raise ValueError(
+            f"unknown time zone {quoted(name)}; expected an IANA name such as `Europe/Berlin`{hint}"
+        ) from None
+
+
+LENGTH: Final = Parsed("a duration", parse_length, LENGTH_PATTERN)
+FLAG: Final = Word("flag", {"true": True, "false": False})

@@ -1,0 +1,360 @@
+"""What really happened, told as a scenario: facts with their arrivals in, the file's text out.
+
+House rules:
+
+* An expectation is what happened, never what a policy says of it: a send that went out must be
+  allowed, one that WhatsApp refused for the window must be refused. So an incident becomes a test.
+* A send of which nobody can say whether the window was open is only asked about.
+* Contacts are masked and ids replaced, the same by the same word everywhere. All names of one
+  person are one contact. Contents of messages never come here.
+* Steps stand in the order in which they arrived.
+* What does not go into the scenario is counted in `left_out`, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias
+
+from wa_fsm.adapters.webhooks import Evidence, Value
+from wa_fsm.events import (
+    CustomerCall,
+    CustomerMessage,
+    Delivered,
+    Message,
+    SendFailed,
+    Sent,
+    Template,
+    TemplateStatus,
+)
+from wa_fsm.identity import ContactChanged, SameContact, canonical
+from wa_fsm.rows import REFUSAL_CODES
+from wa_fsm.templates import plain_language
+
+from .times import format_instant
+
+Source: TypeAlias = Literal["log", "status", "failure"]
+
+_SOURCES: Final = ("log", "status", "failure")
+_NOT_APPROVED: Final = {132001: "pending", 132015: "paused", 132016: "disabled"}
+_LEFT_OUT: Final = {
+    "Preference": "marketing preferences",
+    "Synced": "messages of a synced chat history",
+    "Notice": "notices that move no window",
+    "Unrecognised": "parts that are not recognised",
+}
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z0-9]{2,4})*")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./:+-]*(?: [A-Za-z0-9_./+-]+)*")
+
+
+@dataclass(slots=True)
+class Try:
+    """One send as it was tried, and what became of it.
+
+    Attributes:
+        number: from which business number.
+        contact: to whom, by one of their names.
+        message: what.
+        at: when it left.
+        id: the message's id; None where WhatsApp gave none.
+        code: of the failure, if it failed.
+        failed: when a status told of the failure, and when that arrived; None: the answer did.
+        answered: False where nobody knows what became of it.
+        source: who told of it: a log of requests, a ``sent`` status, or only its failure.
+    """
+
+    number: str
+    contact: str
+    message: Message
+    at: datetime
+    id: str | None
+    code: int | None = None
+    failed: tuple[datetime, datetime] | None = None
+    answered: bool = True
+    source: Source = "log"
+
+    @property
+    def open_question(self) -> bool:
+        """Whether nobody can say if the window was open: another obstacle came before it.
+
+        A template that was taken in and failed later was approved, so its verdict is known.
+        """
+        if not self.answered:
+            return True
+        if self.code is None or self.code in REFUSAL_CODES or self.code in _NOT_APPROVED:
+            return False
+        return self.failed is None or not isinstance(self.message, Template)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A step in the making.
+
+    Attributes:
+        arrived: when it was learnt.
+        rank: orders what arrived at one instant: the customer's, templates', sends, failures.
+        order: in which it was read.
+        at: when it happened.
+        key: number and contact, not masked; None for a template's status.
+        id: role and id of the message, not replaced; None where the step has none.
+        says: the actor and what belongs to it.
+    """
+
+    arrived: datetime
+    rank: int
+    order: int
+    at: datetime
+    key: tuple[str, str] | None
+    id: tuple[str, str] | None
+    says: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Story:
+    """Everything that was read.
+
+    Attributes:
+        left_out: how many of what do not go into the scenario.
+        tries: sends, as far as they are known.
+    """
+
+    left_out: Counter[str] = field(default_factory=Counter)
+    tries: list[Try] = field(default_factory=list)
+    _inbound: list[tuple[CustomerMessage | CustomerCall, datetime]] = field(default_factory=list)
+    _failures: dict[str, tuple[SendFailed, datetime]] = field(default_factory=dict)
+    _statuses: list[tuple[TemplateStatus, datetime]] = field(default_factory=list)
+    _reported: set[str] = field(default_factory=set)
+    _same: dict[str, str] = field(default_factory=dict)
+
+    def learn(self, values: Iterable[Value], arrived: datetime | None) -> None:
+        """Take in what one webhook body holds.
+
+        Args:
+            values: as ``parse_webhook`` gave them.
+            arrived: when it came; None: each event arrived when it happened.
+        """
+        values = list(values)
+        told = {(v.message_id, v.status) for v in values if isinstance(v, Evidence)}
+        self._reported |= {id_ for id_, _ in told}
+        for value in values:
+            if isinstance(value, (CustomerMessage, CustomerCall)):
+                self._inbound.append((value, arrived or value.at))
+            elif isinstance(value, Sent):
+                self._sent(value, told)
+            elif isinstance(value, SendFailed):
+                self._failures.setdefault(value.message_id, (value, arrived or value.at))
+            elif isinstance(value, TemplateStatus):
+                self._statuses.append((value, arrived or value.at))
+            elif isinstance(value, SameContact):
+                self.same(value.names)
+            elif not isinstance(value, (Evidence, Delivered, ContactChanged)):
+                self.left_out[_LEFT_OUT[type(value).__name__]] += 1
+
+    def _sent(self, fact: Sent, told: set[tuple[str, str]]) -> None:
+        source: Source = "status" if (fact.id, "sent") in told else "failure"
+        if source == "failure" and (fact.id, "failed") not in told:
+            # An echo: the window does not bind what is written in the WhatsApp Business app.
+            self.left_out["messages sent from the WhatsApp Business app"] += 1
+            return
+        made = Try(fact.number, fact.contact, fact.message, fact.at, fact.id, source=source)
+        self.tries.append(made)
+
+    def same(self, names: Iterable[str]) -> None:
+        """These names are one contact's."""
+        roots = {self._who(name) for name in names}
+        for root in roots:
+            self._same[root] = min(roots)
+
+    def _who(self, name: str) -> str:
+        name = canonical(name)
+        while self._same.get(name, name) != name:
+            name = self._same[name]
+        return name
+
+    # -- what happened ---------------------------------------------------------------------------
+
+    def steps(self) -> list[Happened]:
+        """The steps, in the order in which they arrived."""
+        steps = [*self._of_customers(), *self._of_templates(), *self._of_sends()]
+        return sorted(steps, key=lambda step: (step.arrived, step.rank, step.order))
+
+    def _of_customers(self) -> Iterator[Happened]:
+        seen: set[tuple[str, str, str]] = set()
+        inbound = sorted(enumerate(self._inbound), key=lambda each: (each[1][1], each[0]))
+        for order, (event, arrived) in inbound:
+            key = (event.number, self._who(event.contact))
+            says: dict[str, Any] = {
+                "customer": event.kind if isinstance(event, CustomerMessage) else "call"
+            }
+            if (*key, event.id) in seen:
+                says["expect"] = {"duplicate": "true"}
+            seen.add((*key, event.id))
+            yield Happened(arrived, 0, order, event.at, key, ("m", event.id), says)
+
+    def _of_templates(self) -> Iterator[Happened]:
+        for order, (event, arrived) in enumerate(self._statuses):
+            says = {"template": event.name, "status": event.status, **_spoken(event.language)}
+            yield Happened(arrived, 1, order, event.at, None, None, {"platform": says})
+
+    def _of_sends(self) -> Iterator[Happened]:
+        told: set[tuple[str, str]] = set()
+        for order, sent in enumerate(self._settled()):
+            if sent.id is not None and (sent.number, sent.id) in told:
+                continue
+            told |= {(sent.number, sent.id)} if sent.id is not None else set()
+            key = (sent.number, self._who(sent.contact))
+            id_ = ("s", sent.id) if sent.id is not None else None
+            actor = "ask" if sent.open_question else "business"
+            says = {actor: _message(sent.message), **_outcome(sent)}
+            yield Happened(sent.at, 2, order, sent.at, key, id_, says)
+            if sent.failed is not None and not sent.open_question:
+                at, arrived = sent.failed
+                says = {"platform": {"failed": str(sent.code), "message": id_}}
+                yield Happened(max(arrived, sent.at), 3, order, at, key, None, says)
+
+    def _settled(self) -> Iterator[Try]:
+        """The tries with their failures; of one send first the source that tells most of it."""
+        failures = dict(self._failures)
+        for sent in sorted(self.tries, key=lambda each: _SOURCES.index(each.source)):
+            failed = failures.get(sent.id) if sent.id is not None else None
+            if failed is not None and sent.code is None:
+                event, arrived = failed
+                sent.code, sent.failed = event.code, (event.at, arrived)
+            yield sent
+        told = {sent.id for sent in self.tries}
+        unknown = len(self._reported - told)
+        if unknown:
+            self.left_out["sends of which no line tells what was sent"] = unknown
+
+    def templates(self) -> dict[str, dict[str | None, str]]:
+        """What was registered at first, by name and language; None as language is all."""
+        found: dict[str, dict[str | None, str]] = {}
+        for _, name, language, status in sorted(self._first_seen(), key=lambda each: each[0]):
+            tag = _spoken(language).get("language")
+            found.setdefault(name, {}).setdefault(tag, status)
+        for by_language in found.values():
+            if len(by_language) > 1:
+                by_language.pop(None, None)
+        return found
+
+    def _first_seen(self) -> Iterator[tuple[datetime, str, str | None, str]]:
+        """When, which template, and the status that it had until then, as far as one can tell."""
+        reported = {event.name for event, _ in self._statuses}
+        for event, arrived in self._statuses:
+            reviewed = event.status in ("approved", "rejected", "pending")
+            before = "pending" if reviewed else "approved"
+            yield max(event.at, arrived), event.name, event.language, before
+        for sent in self.tries:
+            if isinstance(sent.message, Template):
+                name, language = sent.message.name, sent.message.language
+                status = _NOT_APPROVED.get(sent.code or 0, "approved")
+                if sent.code != 132001 or name in reported:  # else it is not registered
+                    yield sent.at, name, language, status
+
+
+def _message(message: Message) -> Any:
+    if not isinstance(message, Template):
+        return message.kind
+    return {"template": message.name, **_spoken(message.language)}
+
+
+def _spoken(language: str | None) -> dict[str, str]:
+    if language is None or not _LANGUAGE.fullmatch(language):
+        return {}
+    return {"language": plain_language(language)}
+
+
+def _outcome(sent: Try) -> dict[str, Any]:
+    if sent.open_question:
+        what = f"it failed with {sent.code}" if sent.answered else "it had no answer"
+        return {"note": f"{what}, which says nothing of the window"}
+    if sent.code in REFUSAL_CODES:
+        return {"expect": {"allowed": "false", "error_code": "131047"}}
+    if sent.code in _NOT_APPROVED:
+        return {"expect": {"allowed": "false", "error_code": str(sent.code)}}
+    return {"expect": {"allowed": "true"}}
+
+
+# -- the text of the file ------------------------------------------------------------------------
+
+
+def scenario_text(story: Story, title: str, spec: str) -> str:
+    """The scenario file.
+
+    Args:
+        story: with at least one step.
+        title: the scenario's name.
+        spec: of the policy.
+    """
+    steps = story.steps()
+    name, *options = spec.split(",")
+    policy: Any = {"name": name, **dict(each.split("=", 1) for each in options)}
+    head: dict[str, Any] = {
+        "scenario": title,
+        "policy": policy if options else name,
+        "start": format_instant(min(min(step.at, step.arrived) for step in steps)),
+    }
+    templates = story.templates()
+    if templates:
+        head["templates"] = {
+            name: found[None] if found.keys() == {None} else found
+            for name, found in templates.items()
+        }
+    words = _Words(steps)
+    lines = [f"{key}: {_flow(value)}" for key, value in head.items()]
+    lines += ["steps:", *(line for step in steps for line in words.step(step))]
+    return "".join(f"{line}\n" for line in (*_HEAD, *lines))
+
+
+_HEAD: Final = (
+    "# Made by `wa-sim import-webhooks`. Contacts and ids are masked. Each `expect` says what",
+    "# really happened: a step that fails shows where this policy differs from that.",
+)
+
+
+class _Words:
+    """The words that stand in the file for numbers, contacts and ids."""
+
+    def __init__(self, steps: Iterable[Happened]) -> None:
+        self._words: dict[tuple[str, str], str] = {}
+        self._counts: Counter[str] = Counter()
+        keys = [step.key for step in steps if step.key is not None]
+        self._several = len({number for number, _ in keys}) > 1
+
+    def _word(self, what: str, name: str) -> str:
+        if (what, name) not in self._words:
+            self._counts[what] += 1
+            self._words[what, name] = f"{what}{self._counts[what]}"
+        return self._words[what, name]
+
+    def step(self, step: Happened) -> Iterator[str]:
+        """The lines of a step."""
+        says: dict[str, Any] = {"at": format_instant(step.at)}
+        if step.arrived != step.at:
+            says["arrives"] = format_instant(step.arrived)
+        if step.key is not None:
+            number, contact = step.key
+            if self._several:
+                says["number"] = self._word("business-", number)
+            says["contact"] = self._word("customer-", contact)
+        if step.id is not None:
+            says["id"] = self._word(*step.id)
+        says |= step.says
+        failed = says.get("platform", {})
+        if "failed" in failed:
+            says["platform"] = {**failed, "message": self._word(*failed["message"])}
+        for index, (key, value) in enumerate(says.items()):
+            yield f"{'    ' if index else '  - '}{key}: {_flow(value)}"
+
+
+def _flow(value: Any) -> str:
+    """A text or a mapping on one line of YAML; every scalar is a text."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_flow(key)}: {_flow(each)}" for key, each in value.items()) + "}"
+    plain = _PLAIN.fullmatch(value) and not value.endswith(":")
+    return str(value) if plain else json.dumps(value)

@@ -1,0 +1,147 @@
+"""Real applications behind the middlewares: pywa, which reads one message of a batch, and others.
+
+pywa calls handlers only for the first message of a delivery. The gate must know all of them, and
+must know them before the handler of the first one answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+import pywa
+import pywa_async
+from fastapi import FastAPI
+from flask import Flask, request
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+
+from tests.adapters.told import ANA, NUMBER, SECRET, TOKEN, delivery, gatekeeper, message, sign
+from wa_fsm import FreeForm
+from wa_fsm.adapters import asgi, wsgi
+
+BEN = "4915550002"
+BODY = delivery(message("wamid.1"), message("wamid.2", contact=BEN))
+SIGNED = {"X-Hub-Signature-256": sign(BODY)}
+FORGED = {"X-Hub-Signature-256": sign(BODY, "another")}
+ASKED = {"hub.mode": "subscribe", "hub.verify_token": TOKEN, "hub.challenge": "4711"}
+
+
+def knows(gate: Any, who: str) -> bool:
+    found: bool = gate.check(NUMBER, who, FreeForm()).allowed
+    return found
+
+
+async def asked(app: Any, *calls: tuple[str, dict[str, Any]]) -> list[httpx.Response]:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        return [await client.request(method, "/webhook", **more) for method, more in calls]
+
+
+def pywa_options() -> dict[str, Any]:
+    return {
+        "phone_id": NUMBER,
+        "token": "no-token",
+        "webhook_endpoint": "/webhook",
+        "verify_token": TOKEN,
+        "app_secret": SECRET,
+    }
+
+
+def test_pywa_async_behind_asgi() -> None:
+    """Pywa on FastAPI: the gate knows both messages when the handler of the one is called."""
+    gate, handled = gatekeeper(), []
+    app = FastAPI()
+    client = pywa_async.WhatsApp(server=app, **pywa_options())
+
+    @client.on_message
+    async def handle(_: Any, got: Any) -> None:
+        handled.append((got.id, knows(gate, ANA), knows(gate, BEN)))
+
+    made = asgi.WebhookMiddleware(app, gate=gate, app_secret=SECRET)
+
+    async def play() -> list[httpx.Response]:
+        answers = await asked(
+            made,
+            ("POST", {"content": BODY, "headers": FORGED}),
+            ("POST", {"content": BODY, "headers": SIGNED}),
+            ("GET", {"params": ASKED}),
+        )
+        await asyncio.sleep(0.2)  # pywa may call handlers after it has answered
+        return answers
+
+    forged, signed, handshake = asyncio.run(play())
+    assert [forged.status_code, signed.status_code, handshake.text] == [403, 200, "4711"]
+    assert handled == [("wamid.1", True, True)]  # the second never reached a handler
+    assert knows(gate, BEN)
+
+
+def test_pywa_behind_wsgi() -> None:
+    """Pywa on Flask: the same."""
+    gate, handled = gatekeeper(), []
+    app = Flask("behind")
+    client = pywa.WhatsApp(server=app, **pywa_options())
+
+    @client.on_message
+    def handle(_: Any, got: Any) -> None:
+        handled.append((got.id, knows(gate, ANA), knows(gate, BEN)))
+
+    app.wsgi_app = wsgi.WebhookMiddleware(  # type: ignore[method-assign]
+        app.wsgi_app, gate=gate, app_secret=SECRET
+    )
+    with app.test_client() as caller:
+        assert caller.post("/webhook", data=BODY, headers=FORGED).status_code == 403
+        assert handled == []
+        assert caller.post("/webhook", data=BODY, headers=SIGNED).status_code == 200
+        assert caller.get("/webhook", query_string=ASKED).text == "4711"
+    assert handled == [("wamid.1", True, True)]
+    assert knows(gate, BEN)
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_starlette_reads_the_untouched_body(mounted: bool) -> None:
+    """As the middleware of the application or of a part that is mounted."""
+    gate, read = gatekeeper(), []
+
+    async def handle(got: Request) -> PlainTextResponse:
+        read.append((await got.body(), knows(gate, BEN), (await got.json())["object"]))
+        return PlainTextResponse("taken")
+
+    inner = Starlette(routes=[Route("/webhook", handle, methods=["POST"])])
+    made: Any = asgi.WebhookMiddleware(inner, gate=gate, app_secret=SECRET)
+    if mounted:
+        made = Starlette(routes=[Mount("/", made)])
+    (answer,) = asyncio.run(asked(made, ("POST", {"content": BODY, "headers": SIGNED})))
+    assert answer.text == "taken"
+    assert read == [(BODY, True, "whatsapp_business_account")]
+
+
+def test_starlettes_own_way_to_add_a_middleware() -> None:
+    """`add_middleware` makes it with the same arguments."""
+    gate = gatekeeper()
+    app = Starlette(routes=[Route("/webhook", lambda _: PlainTextResponse("a"), methods=["POST"])])
+    app.add_middleware(asgi.WebhookMiddleware, gate=gate, app_secret=SECRET)
+    calls = [("POST", {"content": BODY, "headers": each}) for each in (FORGED, SIGNED)]
+    assert [a.status_code for a in asyncio.run(asked(app, *calls))] == [403, 200]
+    assert knows(gate, BEN)
+
+
+def test_flask_reads_the_untouched_body() -> None:
+    """Body and JSON as if nobody had read it before."""
+    gate, app = gatekeeper(), Flask("plain")
+    read: list[Any] = []
+
+    @app.post("/webhook")
+    def handle() -> str:
+        read.append((request.get_data(), knows(gate, BEN), request.get_json()["object"]))
+        return "taken"
+
+    made = wsgi.WebhookMiddleware(app.wsgi_app, gate=gate, app_secret=SECRET)
+    app.wsgi_app = made  # type: ignore[method-assign]
+    headers = {**SIGNED, "Content-Type": "application/json"}
+    assert app.test_client().post("/webhook", data=BODY, headers=headers).text == "taken"
+    assert read == [(BODY, True, "whatsapp_business_account")]

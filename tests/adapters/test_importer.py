@@ -1,0 +1,374 @@
+"""`wa-sim import-webhooks`: what really happened becomes a scenario that can be run."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sysconfig
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wa_sim.importer import BadLines, read_lines
+from wa_sim.runner import run_case
+from wa_sim.scenario import load_text
+from wa_sim.story import Story, scenario_text
+
+from tests.adapters.told import ANA, NAMES, NINE, NUMBER, delivery, fixture, message
+
+BEN = "4915550002"
+WA_SIM = str(Path(sysconfig.get_path("scripts")) / "wa-sim")
+REFUSED = {"code": 131047, "title": "Re-engagement message", "message": "Re-engagement message"}
+
+
+def stamp(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def came(at: datetime, body: bytes) -> dict[str, Any]:
+    return {"at": stamp(at), "body": json.loads(body)}
+
+
+def status(at: datetime, id_: str, said: str, to: str = ANA, **more: Any) -> bytes:
+    one = {"id": id_, "status": said, "timestamp": str(int(at.timestamp())), "recipient_id": to}
+    value = {"metadata": {"phone_number_id": NUMBER}, "statuses": [{**one, **more}]}
+    return json.dumps({"entry": [{"changes": [{"field": "messages", "value": value}]}]}).encode()
+
+
+def sent(at: datetime, id_: str | None, to: str = ANA, **more: Any) -> dict[str, Any]:
+    body = {"messaging_product": "whatsapp", "to": to, "type": "text", "text": {"body": "secret"}}
+    answer = {"contacts": [{"input": to, "wa_id": to}], "messages": [{"id": id_}]}
+    line = {"at": stamp(at), "request": body, "response": answer if id_ else None}
+    return {**line, **more}
+
+
+def template(at: datetime, id_: str, name: str = "order_update", **more: Any) -> dict[str, Any]:
+    line = sent(at, id_, **more)
+    named = {"name": name, "language": {"code": "en_US"}}
+    line["request"] = {"messaging_product": "whatsapp", "to": ANA, "type": "template",
+                       "template": named}  # fmt: skip
+    return line
+
+
+def paused(at: datetime, event: str = "PAUSED") -> bytes:
+    value = {"event": event, "message_template_name": "order_update",
+             "message_template_language": "en-US"}  # fmt: skip
+    change = {"field": "message_template_status_update", "value": value}
+    return json.dumps({"entry": [{"time": int(at.timestamp()), "changes": [change]}]}).encode()
+
+
+def jsonl(*lines: Any) -> bytes:
+    return b"".join(
+        (each if isinstance(each, bytes) else json.dumps(each).encode()) + b"\n" for each in lines
+    )
+
+
+def steps_of(*lines: Any) -> list[str]:
+    """The steps of the scenario, each on one line, without its times."""
+    text = scenario_text(read_lines(jsonl(*lines), "log.jsonl"), "t", "cloud-api")
+    load_text(text.encode(), "t.yaml")
+    found = []
+    for block in text.partition("steps:\n")[2].split("  - ")[1:]:
+        parts = [line.strip() for line in block.splitlines()]
+        found.append(" ".join(p for p in parts if not p.startswith(("at: ", "arrives: "))))
+    return found
+
+
+def read(content: bytes) -> Story | BadLines:
+    try:
+        return read_lines(content, "f")
+    except BadLines as bad:
+        return bad
+
+
+def passes(*lines: Any, spec: str = "cloud-api") -> bool:
+    text = scenario_text(read_lines(jsonl(*lines), "log.jsonl"), "t", spec)
+    return all(run_case(case).passed for case in load_text(text.encode(), "t.yaml"))
+
+
+HOUR = timedelta(hours=1)
+OPENED = came(NINE, delivery(message("wamid.1")))
+INCIDENT = (
+    OPENED,
+    sent(NINE + HOUR, "wamid.a"),
+    sent(NINE + 25 * HOUR, "wamid.b"),
+    came(NINE + 25 * HOUR, status(NINE + 25 * HOUR, "wamid.b", "failed", errors=[REFUSED])),
+    template(NINE + 26 * HOUR, "wamid.c"),
+)
+
+
+def test_an_incident_becomes_a_test() -> None:
+    """What went out must be allowed, what was refused for the window must be refused."""
+    assert steps_of(*INCIDENT) == [
+        "contact: customer-1 id: m1 customer: text",
+        "contact: customer-1 id: s1 business: text expect: {allowed: true}",
+        "contact: customer-1 id: s2 business: text expect: {allowed: false, error_code: 131047}",
+        "contact: customer-1 platform: {failed: 131047, message: s2}",
+        "contact: customer-1 id: s3 business: {template: order_update, language: en_US}"
+        " expect: {allowed: true}",
+    ]
+    assert passes(*INCIDENT)
+
+
+def test_a_wrong_rule_fails_the_test_that_an_incident_became() -> None:
+    """Under a policy that thinks the window longer, the imported scenario fails."""
+    assert not passes(*INCIDENT, spec="cloud-api,window=48h")
+
+
+def test_a_policy_with_options_is_named_in_the_file() -> None:
+    """`--policy cloud-api,margin=5m` stands there as a mapping."""
+    text = scenario_text(read_lines(jsonl(*INCIDENT), "f"), "t", "cloud-api,margin=5m")
+    assert "\npolicy: {name: cloud-api, margin: 5m}\n" in text
+    (case,) = load_text(text.encode(), "t.yaml")
+    assert case.policy.spec == "cloud-api,margin=5m"
+
+
+def test_an_answer_can_refuse_too() -> None:
+    """A 131047 in the answer itself, of Graph's form or in words only."""
+    for error in (REFUSED, {"message": "More than 24 hours have passed since the recipient …"}):
+        line = sent(NINE, None, number=NUMBER, response={"status": 400, "body": {"error": error}})
+        assert steps_of(line) == [
+            "contact: customer-1 business: text expect: {allowed: false, error_code: 131047}"
+        ]
+        assert passes(line)
+
+
+def test_webhooks_alone_tell_of_sends() -> None:
+    """`sent` statuses with a price of their own, and refusals, are sends as well."""
+    price = {"pricing_model": "PMP", "category": "service"}
+    lines = (
+        delivery(message("wamid.1")),
+        status(NINE + HOUR, "wamid.a", "sent", pricing=price),
+        status(NINE + HOUR, "wamid.a", "delivered", pricing=price),
+        status(NINE + 30 * HOUR, "wamid.b", "failed", errors=[REFUSED]),
+        status(NINE + 31 * HOUR, "wamid.c", "sent", pricing={**price, "category": "utility"}),
+    )
+    assert [each.partition("business: ")[2] for each in steps_of(*lines)] == [
+        "",
+        "text expect: {allowed: true}",
+        "text expect: {allowed: false, error_code: 131047}",
+        "",
+        '{template: "(unknown)"} expect: {allowed: true}',
+    ]
+    assert passes(*lines)
+
+
+def test_one_send_that_several_lines_tell_is_one_step() -> None:
+    """The log of requests knows best; its status and its refusal add to it."""
+    refused = status(NINE + HOUR, "wamid.a", "failed", errors=[REFUSED])
+    price = {"pricing_model": "PMP", "category": "service"}
+    lines = (
+        status(NINE, "wamid.a", "sent", pricing=price),
+        refused,
+        sent(NINE, "wamid.a"),
+        refused,
+    )
+    assert len(steps_of(*lines)) == 2
+
+
+def test_what_says_nothing_of_the_window_is_only_asked() -> None:
+    """Other failures come before or after the window is looked at, so nothing is expected."""
+    limited = {"response": {"error": {"code": 131056, "message": "pair rate"}}}
+    lines = (
+        OPENED,
+        sent(NINE + HOUR, None, **limited),
+        sent(NINE + HOUR, None),
+        sent(NINE + 2 * HOUR, "wamid.a"),
+        status(NINE + 2 * HOUR, "wamid.a", "failed", errors=[{"code": 131026}]),
+    )
+    assert [each.split("note: ")[1] for each in steps_of(*lines)[1:]] == [
+        '"it failed with 131056, which says nothing of the window"',
+        '"it had no answer, which says nothing of the window"',
+        '"it failed with 131026, which says nothing of the window"',
+    ]
+    assert all("ask: text" in each for each in steps_of(*lines)[1:])
+    assert passes(*lines)
+
+
+def test_templates_have_the_status_that_the_log_shows() -> None:
+    """Paused by webhook, approved again, refused meanwhile: the scenario follows."""
+    refused = {"error": {"code": 132015, "message": "paused"}}
+    lines = (
+        template(NINE, "wamid.a", number=NUMBER),
+        came(NINE + HOUR, paused(NINE + HOUR)),
+        template(NINE + 2 * HOUR, "x", number=NUMBER, response=refused),
+        came(NINE + 3 * HOUR, paused(NINE + 3 * HOUR, "REINSTATED")),
+        template(NINE + 4 * HOUR, "wamid.b", number=NUMBER),
+        template(NINE + 4 * HOUR, "y", "nobody_knows", number=NUMBER,
+                 response={"error": {"code": 132001}}),
+    )  # fmt: skip
+    text = scenario_text(read_lines(jsonl(*lines), "f"), "t", "cloud-api")
+    assert "\ntemplates: {order_update: {en_US: approved}}\n" in text
+    assert passes(*lines)
+
+
+def test_a_template_that_failed_later_opened_nothing() -> None:
+    """It was allowed, and its failure follows it: under `textbook` its window never was."""
+    lines = (
+        template(NINE, "wamid.a", number=NUMBER),
+        status(NINE + HOUR, "wamid.a", "failed", errors=[{"code": 131049}]),
+    )
+    assert steps_of(*lines)[1] == "contact: customer-1 platform: {failed: 131049, message: s1}"
+    assert passes(*lines, spec="textbook")
+
+
+def test_names_and_ids_are_masked_the_same_everywhere() -> None:
+    """All names of one person are one contact; no name, id or content is left."""
+    lines = (
+        came(NINE, fixture("phone_and_user_id")),
+        sent(NINE + HOUR, "wamid.a", "+49 1555 0001"),
+        {**sent(NINE + HOUR, "wamid.b"), "request": {"messaging_product": "whatsapp",
+         "recipient": "DE.7001", "text": {"body": "secret"}}},
+        sent(NINE + HOUR, "wamid.c", BEN, response={"error": REFUSED}),
+        came(NINE + 2 * HOUR, delivery(message("wamid.9", NINE, BEN))),
+    )  # fmt: skip
+    text = scenario_text(read_lines(jsonl(*lines), "log.jsonl"), "t", "cloud-api")
+    for word in ("wamid", "1555", "DE.", "secret", NUMBER):
+        assert word not in text
+    assert text.count("customer-1") == 3
+    assert text.count("customer-2") == 2
+
+
+def test_late_and_repeated_deliveries_stand_where_they_arrived() -> None:
+    """`at` is WhatsApp's time, `arrives` ours; what comes again is a duplicate."""
+    late = came(NINE + 30 * HOUR, delivery(message("wamid.1")))
+    text = scenario_text(read_lines(jsonl(late, late), "f"), "t", "cloud-api")
+    assert "  - at: 2026-03-02T09:00:00Z\n    arrives: 2026-03-03T15:00:00Z\n" in text
+    assert text.count("expect: {duplicate: true}") == 1
+    assert passes(late, late, sent(NINE + 31 * HOUR, None, response={"error": REFUSED}))
+
+
+def test_two_business_numbers_are_told_apart() -> None:
+    """Their names are masked too, and stand there only if there are several."""
+    other = delivery(message("wamid.2"), number="200100301")
+    assert [each.split()[:2] for each in steps_of(OPENED, other)] == [
+        ["number:", "business-1"],
+        ["number:", "business-2"],
+    ]
+
+
+def test_what_does_not_go_in_is_told(tmp_path: Path) -> None:
+    """History, echoes, notices and read receipts are counted on standard error."""
+    names = ("text", "history", "echo", "account", "preference_stop", "an_unknown_field")
+    mark = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.1"}
+    lines = [json.dumps(json.loads(fixture(name))).encode() for name in names]
+    lines.append(json.dumps({"at": stamp(NINE), "request": mark, "number": NUMBER}).encode())
+    came = run(tmp_path, jsonl(*lines), "-o", str(tmp_path / "s.yaml"))
+    assert came.returncode == 0
+    assert came.stderr.splitlines()[1:] == [
+        "left out: 1 marketing preferences",
+        "left out: 2 messages of a synced chat history",
+        "left out: 1 messages sent from the WhatsApp Business app",
+        "left out: 1 notices that move no window",
+        "left out: 1 parts that are not recognised",
+        "left out: 1 requests that send no message",
+    ]
+
+
+def run(folder: Path, content: bytes, *options: str) -> subprocess.CompletedProcess[str]:
+    """The command as a process of its own, so that the exit code is the real one."""
+    (folder / "log.jsonl").write_bytes(content)
+    call = [WA_SIM, "import-webhooks", str(folder / "log.jsonl"), *options]
+    return subprocess.run(call, capture_output=True, encoding="utf-8", timeout=60, check=False)
+
+
+def test_the_command_writes_a_file_that_passes(tmp_path: Path) -> None:
+    """To a file or to standard output, the same bytes; and `wa-sim run` runs it."""
+    out = tmp_path / "s.yaml"
+    assert run(tmp_path, jsonl(*INCIDENT), "-o", str(out)).returncode == 0
+    assert run(tmp_path, jsonl(*INCIDENT)).stdout == out.read_text("utf-8")
+    assert "scenario: What happened in log.jsonl\n" in out.read_text("utf-8")
+    assert subprocess.run([WA_SIM, "run", str(out)], check=False, timeout=60).returncode == 0
+
+
+BAD = [
+    (b"{", "broken JSON at column 2"),
+    (b"[1]", "no JSON object"),
+    (b'{"a": 1}', "no webhook and no send"),
+    (b'{"at": "2026-03-02T09:00:00Z", "body": {"a": 1}}', "the `body` is no webhook"),
+    (b'{"at": "2026-03-02T09:00:00Z", "body": "{"}', "the `body` cannot be read"),
+    (b'{"at": "2026-03-02T09:00:00", "body": {"entry": []}}', "bad `at`"),
+    (b'{"at": [1], "body": {"entry": []}}', "bad `at` `[1]`"),
+    (b'{"at": "soon", "request": {}}', "bad `at` `soon`"),
+    (b'{"request": {}}', "a send without `at`"),
+    (b'{"at": 1772442000, "request": 5}', "the `request` is no object"),
+    (b'{"at": 1772442000, "request": {"to": "1"}}', "it is not known which business number"),
+    (b'{"at": 1772442000, "request": {"to": "1"}, "number": "x"}', "bad `number` `x`"),
+    (b'{"a": "\xff"}', "not in UTF-8"),
+    (b"[" * 100_000, "nested too deeply"),
+]
+
+
+def test_bad_lines_are_told_with_their_place_and_nothing_is_written(tmp_path: Path) -> None:
+    """All at once, by `file:line`, with exit code 2."""
+    content = b"\n\n".join(line for line, _ in BAD)
+    out = tmp_path / "s.yaml"
+    came = run(tmp_path, content, "-o", str(out))
+    assert came.returncode == 2
+    told = came.stderr.splitlines()
+    for index, (_, words) in enumerate(BAD):
+        assert told[index].startswith(f"{tmp_path / 'log.jsonl'}:{2 * index + 1}: ")
+        assert words in told[index]
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b'{"entry": []}', fixture("account")])
+def test_nothing_to_tell_is_an_error(tmp_path: Path, content: bytes) -> None:
+    """A file without a single step is no scenario."""
+    lines = content if content.startswith((b"\n", b"{}")) else content.replace(b"\n", b"")
+    assert run(tmp_path, lines).returncode == 2
+    assert run(tmp_path, b"", "--policy", "nonsense").returncode == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_fixture_can_be_imported(name: str) -> None:
+    """Whatever is a webhook becomes a scenario that loads and runs, or is told to hold no step."""
+    body = json.dumps(json.loads(fixture(name))).encode()
+    story = read(body)
+    if isinstance(story, BadLines):
+        assert "stands in this file" in story.mistakes[0]
+        return
+    for case in load_text(scenario_text(story, "t", "cloud-api").encode(), "t.yaml"):
+        run_case(case)
+
+
+def test_any_mixture_makes_a_file_that_loads() -> None:
+    """Sends, failures and webhooks in any order and at any time give a scenario that loads."""
+    rng = random.Random(11)
+    for _ in range(150):
+        lines = []
+        for _ in range(rng.randint(1, 25)):
+            at = NINE + timedelta(
+                minutes=rng.randint(-3000, 3000), milliseconds=rng.randint(0, 999)
+            )
+            id_ = f"wamid.{rng.randint(1, 6)}"
+            who = rng.choice((ANA, BEN, "525550001111"))
+            error = {"code": rng.choice((131047, 131026, 132001, 132015, 470, None)), "title": "x"}
+            body = rng.choice(
+                (
+                    delivery(message(id_, at, who), number=rng.choice((NUMBER, "200100301"))),
+                    status(at, id_, "failed", who, errors=[error]),
+                    status(at, id_, "sent", who, pricing={"pricing_model": "PMP",
+                           "category": rng.choice(("service", "utility"))}),
+                    paused(at, rng.choice(("PAUSED", "APPROVED", "REJECTED", "FLAGGED"))),
+                    fixture(rng.choice(NAMES)),
+                )
+            )  # fmt: skip
+            lines.append(
+                rng.choice(
+                    (
+                        came(at + timedelta(minutes=rng.randint(-5, 500)), body),
+                        json.dumps(json.loads(body)).encode(),
+                        sent(at, id_, who, number=NUMBER),
+                        template(at, id_, number=NUMBER, response={"error": error}),
+                    )
+                )
+            )
+        story = read(jsonl(*lines))
+        if isinstance(story, BadLines):
+            assert all("stands in" in each for each in story.mistakes), story.mistakes
+            continue
+        for case in load_text(scenario_text(story, "t", "cloud-api").encode(), "t.yaml"):
+            run_case(case)

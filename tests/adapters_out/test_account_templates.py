@@ -1,0 +1,185 @@
+"""``AccountTemplates``: read page by page, kept fresh, led by webhooks, by name and language."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.adapters_out.conftest import ANA, NINE, NUMBER
+from tests.adapters_out.loopback import Loopback, error
+from wa_fsm import FreeForm, Template, TemplateStatus
+from wa_fsm.adapters.templates import AccountTemplates, TemplatesUnavailable
+from wa_fsm.clock import ManualClock
+from wa_fsm.gatekeeper import Gatekeeper
+from wa_fsm.registry import Follower, Registry
+from wa_fsm.stores.base import StoreUnavailable
+from wa_fsm.stores.memory import MemoryStore
+
+SECRET = "EAAsecret123"
+WABA = "102290129340398"
+
+
+def entry(name: str, status: str, language: str = "en_US", **more: Any) -> dict[str, Any]:
+    return {"name": name, "status": status, "language": language, "id": "1", **more}
+
+
+def page(*entries: Any, after: str = "", cursors: bool = True) -> dict[str, Any]:
+    paging: dict[str, Any] = {}
+    if cursors:
+        paging["cursors"] = {"before": "b", "after": after or "end"}
+    if after:
+        paging["next"] = f"https://elsewhere.example/x?access_token={SECRET}&after={after}"
+    return {"data": list(entries), "paging": paging}
+
+
+@pytest.fixture
+def account(graph: Loopback, clock: ManualClock) -> Any:
+    graph.pages[""] = page(entry("hello", "APPROVED"), entry("hello", "PAUSED", "de"), after="p2")
+    graph.pages["p2"] = page(entry("sale", "REJECTED"), after="p3", cursors=False)
+    graph.pages["p3"] = page(
+        entry("new", "PENDING"),
+        entry("odd", "SOMETHING_NEW"),
+        entry("risky", "FLAGGED"),
+        entry("auto", "APPROVED", source="AUTO_GENERATED"),
+        {"name": None},
+        "no entry",
+    )
+    with AccountTemplates(WABA, token=SECRET, base_url=f"{graph.url}/v24.0", now=clock) as made:
+        yield made
+
+
+def status(account: AccountTemplates, name: str, language: str | None = "en_US") -> str | None:
+    return account.status(Template(name, language), account._now())
+
+
+def test_all_pages_are_read(graph: Loopback, account: AccountTemplates) -> None:
+    """By their cursors, from our own server, with the token in the header only."""
+    assert account.refresh() == 6
+    assert [seen.path.partition("?")[0] for seen in graph.log] == [
+        f"/v24.0/{WABA}/message_templates"
+    ] * 3
+    assert SECRET not in "".join(seen.path for seen in graph.log)
+    assert {seen.headers["authorization"] for seen in graph.log} == {f"Bearer {SECRET}"}
+
+
+def test_a_template_is_known_by_name_and_language(account: AccountTemplates) -> None:
+    """What the account calls by names of its own is approved only where Meta says so."""
+    names = ("hello", "sale", "new", "odd", "risky", "auto", "nobody")
+    assert {name: status(account, name) for name in names} == {
+        "hello": "approved",
+        "sale": "rejected",
+        "new": "pending",
+        "odd": "rejected",
+        "risky": "approved",
+        "auto": None,
+        "nobody": None,
+    }
+    assert status(account, "hello", "de") == "paused"
+    assert status(account, "hello", "en-US") == "approved"
+    assert status(account, "hello", "fr") is None
+    assert status(account, "hello", None) == "approved"
+
+
+def test_it_is_a_registry(account: AccountTemplates) -> None:
+    """And one that follows what a store learns."""
+    assert isinstance(account, Registry)
+    assert isinstance(account, Follower)
+
+
+def test_it_is_read_again_by_age(
+    graph: Loopback, account: AccountTemplates, clock: ManualClock
+) -> None:
+    """Within an hour one reading serves; after it a question reads anew."""
+    status(account, "hello")
+    clock.advance(timedelta(minutes=59))
+    status(account, "hello")
+    assert len(graph.log) == 3
+    graph.pages[""] = page(entry("hello", "DISABLED"))
+    clock.advance(timedelta(minutes=1))
+    assert status(account, "hello") == "disabled"
+    assert status(account, "hello", "de") is None
+    assert len(graph.log) == 4
+
+
+def test_the_last_reading_holds_while_the_account_cannot_be_read(
+    graph: Loopback, account: AccountTemplates, clock: ManualClock
+) -> None:
+    """And it is not asked again with each question."""
+    status(account, "hello")
+    graph.script += [(500, error(2))] * 10
+    clock.advance(timedelta(hours=2))
+    assert status(account, "hello") == "approved"
+    assert status(account, "hello") == "approved"
+    assert len(graph.log) == 4
+    clock.advance(timedelta(minutes=1))
+    status(account, "hello")
+    assert len(graph.log) == 5
+    with pytest.raises(TemplatesUnavailable):
+        account.refresh()
+
+
+@pytest.mark.parametrize(
+    "scripted", [(500, error(2)), (200, b"[]"), (200, b"x"), (401, error(190))]
+)
+def test_before_the_first_reading_nobody_can_say(
+    graph: Loopback, account: AccountTemplates, scripted: Any
+) -> None:
+    """An account that cannot be read is not one without templates."""
+    graph.script.append(scripted)
+    with pytest.raises(StoreUnavailable) as caught:
+        status(account, "hello")
+    shown = "".join(traceback.format_exception(caught.value)) + repr(account) + str(vars(account))
+    assert SECRET not in shown
+    assert status(account, "hello") == "approved"
+
+
+def gate_of(account: AccountTemplates, clock: ManualClock) -> Gatekeeper:
+    return Gatekeeper(
+        policy="cloud-api", store=MemoryStore(NINE), templates=account, now=clock, log=False
+    )
+
+
+def test_a_gatekeeper_with_it_follows_template_webhooks(
+    account: AccountTemplates, clock: ManualClock
+) -> None:
+    """What was learnt after the reading stands above it, until the account is read again."""
+    gate = gate_of(account, clock)
+    hello = Template("hello", "en_US")
+    assert gate.check(NUMBER, ANA, hello).reason == "template_approved"
+    clock.advance(timedelta(minutes=1))
+    gate.record(TemplateStatus("hello", "paused", clock(), "en-US"))
+    assert gate.check(NUMBER, ANA, hello).error_code == 132015
+    gate.record(TemplateStatus("brand_new", "approved", clock(), "de"))
+    assert gate.check(NUMBER, ANA, Template("brand_new", "de")).allowed
+    clock.advance(timedelta(hours=1))
+    assert gate.check(NUMBER, ANA, hello).allowed
+    assert not gate.check(NUMBER, ANA, Template("brand_new", "de")).allowed
+
+
+def test_an_old_status_does_not_stand_above_the_reading(
+    account: AccountTemplates, clock: ManualClock
+) -> None:
+    """A webhook from before the reading is in it already."""
+    account.refresh()
+    account.learn(TemplateStatus("hello", "paused", NINE - timedelta(minutes=1), "en_US"))
+    assert status(account, "hello") == "approved"
+    account.learn(TemplateStatus("hello", "paused", NINE + timedelta(minutes=1), "en_US"))
+    clock.advance(timedelta(minutes=2))
+    assert status(account, "hello") == "paused"
+
+
+def test_a_question_about_free_form_does_not_wait_for_the_account(
+    graph: Loopback, account: AccountTemplates, clock: ManualClock
+) -> None:
+    """It hangs on the window only."""
+    assert gate_of(account, clock).check(NUMBER, ANA, FreeForm()).allowed_kinds == ()
+    assert graph.log == []
+
+
+def test_a_circle_of_pages_ends(graph: Loopback, account: AccountTemplates) -> None:
+    """Whatever the server says is next."""
+    graph.pages["p3"] = page(entry("hello", "APPROVED"), after="p2")
+    assert account.refresh() > 0

@@ -1,0 +1,290 @@
+"""Real clients before a real server.
+
+What is allowed passes and is recorded, what is refused never reaches the server, and each client
+raises its own error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+import pywa
+import pywa.errors
+import pywa_async
+import requests
+import twilio.rest
+import waba_sdk
+import waba_sdk.errors
+from heyoo import WhatsApp as Heyoo
+from pywa.types.templates import TemplateLanguage
+from twilio.base.exceptions import TwilioRestException
+from twilio.http.async_http_client import AsyncTwilioHttpClient
+from twilio.http.http_client import TwilioHttpClient
+
+from tests.adapters_out.conftest import ANA, BOB, NINE, NUMBER, gate_at, outcomes, sent_ids
+from tests.adapters_out.loopback import Loopback
+from wa_fsm import CustomerMessage
+from wa_fsm.adapters.aiohttp import gate_middleware
+from wa_fsm.adapters.httpx import AsyncGateTransport, GateTransport
+from wa_fsm.adapters.requests import GateAdapter, install
+from wa_fsm.adapters.twilio import AsyncGateHttpClient, GateHttpClient
+from wa_fsm.aio import AsyncGatekeeper
+from wa_fsm.clock import ManualClock
+from wa_fsm.gatekeeper import Gatekeeper
+
+DETAILS = (
+    "never_opened: Refused: no customer service window was ever open here; "
+    "only approved templates may be sent."
+)
+TWILIO = "+14155238886"
+
+
+def text(to: str) -> dict[str, Any]:
+    return {"messaging_product": "whatsapp", "to": to, "type": "text", "text": {"body": "hi"}}
+
+
+def url(graph: Loopback) -> str:
+    return f"{graph.url}/v24.0/{NUMBER}/messages"
+
+
+def assert_only_ana(graph: Loopback, gate: Gatekeeper) -> None:
+    """One message left, to Ana, and is a fact; the one to Bob left no trace but a log entry."""
+    assert [body["to"] for body in graph.sends] == [ANA]
+    assert sent_ids(gate) == ["wamid.00001"]
+    assert sent_ids(gate, BOB) == []
+    assert outcomes(gate) == ["sent", "refused"]
+
+
+def is_refusal(error: dict[str, Any]) -> bool:
+    return error["error"] == {
+        "message": "(#131047) Re-engagement message",
+        "type": "OAuthException",
+        "code": 131047,
+        "error_data": {"messaging_product": "whatsapp", "details": DETAILS},
+        "fbtrace_id": "local-gate",
+    }
+
+
+# -- httpx and pywa ------------------------------------------------------------------------------
+
+
+def test_httpx(graph: Loopback, gate: Gatekeeper) -> None:
+    """The answer of a refusal is Graph's HTTP 400."""
+    with httpx.Client(transport=GateTransport(gate)) as client:
+        assert client.post(url(graph), json=text(ANA)).json()["messages"]
+        refused = client.post(url(graph), json=text(BOB))
+    assert (refused.status_code, is_refusal(refused.json())) == (400, True)
+    assert_only_ana(graph, gate)
+
+
+@pytest.mark.parametrize("wrap", [lambda gate: gate, AsyncGatekeeper])
+def test_httpx_async(graph: Loopback, gate: Gatekeeper, wrap: Callable[[Gatekeeper], Any]) -> None:
+    """The same from a coroutine, with either gatekeeper."""
+
+    async def both() -> httpx.Response:
+        async with httpx.AsyncClient(transport=AsyncGateTransport(wrap(gate))) as client:
+            assert (await client.post(url(graph), json=text(ANA))).json()["messages"]
+            return await client.post(url(graph), json=text(BOB))
+
+    refused = asyncio.run(both())
+    assert (refused.status_code, is_refusal(refused.json())) == (400, True)
+    assert_only_ana(graph, gate)
+
+
+@pytest.fixture
+def session(gate: Gatekeeper) -> Iterator[httpx.Client]:
+    with httpx.Client(transport=GateTransport(gate)) as client:
+        yield client
+
+
+def test_pywa(graph: Loopback, gate: Gatekeeper, session: httpx.Client) -> None:
+    """Pywa raises its own ReEngagementMessage, with the reason in its details."""
+    wa = pywa.WhatsApp(phone_id=NUMBER, token="secret", session=session)
+    session.base_url = f"{graph.url}/v26.0"
+    assert wa.send_message(to=ANA, text="hi").id == "wamid.00001"
+    with pytest.raises(pywa.errors.ReEngagementMessage) as caught:
+        wa.send_message(to=BOB, text="hi")
+    assert (caught.value.details, caught.value.fbtrace_id) == (DETAILS, "local-gate")
+    assert caught.value.status_code == 400
+    assert_only_ana(graph, gate)
+    wa.mark_message_as_read("wamid.in")
+    assert graph.log[-1].body["status"] == "read"
+
+
+def test_pywa_async(graph: Loopback, gate: Gatekeeper) -> None:
+    """The same with pywa_async."""
+
+    async def both() -> None:
+        async with httpx.AsyncClient(transport=AsyncGateTransport(gate)) as session:
+            wa = pywa_async.WhatsApp(phone_id=NUMBER, token="secret", session=session)
+            session.base_url = f"{graph.url}/v26.0"
+            assert (await wa.send_message(to=ANA, text="hi")).id == "wamid.00001"
+            await wa.send_message(to=BOB, text="hi")
+
+    with pytest.raises(pywa.errors.ReEngagementMessage):
+        asyncio.run(both())
+    assert_only_ana(graph, gate)
+
+
+def test_pywa_template_errors(graph: Loopback, session: httpx.Client) -> None:
+    """A paused template is pywa's TemplatePaused."""
+    wa = pywa.WhatsApp(phone_id=NUMBER, token="secret", session=session)
+    with pytest.raises(pywa.errors.TemplatePaused):
+        wa.send_template(BOB, "spring_sale", TemplateLanguage.ENGLISH_US, [])
+    assert graph.log == []
+
+
+# -- requests and heyoo --------------------------------------------------------------------------
+
+
+def test_requests(graph: Loopback, gate: Gatekeeper) -> None:
+    """An adapter gates the sessions that it is mounted on."""
+    with requests.Session() as session:
+        session.mount("http://", GateAdapter(gate))
+        assert session.post(url(graph), json=text(ANA)).json()["messages"]
+        refused = session.post(url(graph), json=text(BOB))
+    assert (refused.status_code, refused.reason) == (400, "Bad Request")
+    assert is_refusal(refused.json())
+    with pytest.raises(requests.HTTPError):
+        refused.raise_for_status()
+    assert_only_ana(graph, gate)
+
+
+def test_heyoo(graph: Loopback, gate: Gatekeeper, caplog: pytest.LogCaptureFixture) -> None:
+    """Heyoo, which calls `requests.post` itself, returns the error as it returns WhatsApp's."""
+    client = Heyoo("secret", phone_number_id=NUMBER)
+    client.url = url(graph)
+    with install(gate):
+        assert client.send_message("hi", ANA)["messages"]
+        assert is_refusal(client.send_message("hi", BOB))
+    assert_only_ana(graph, gate)
+
+
+def test_install_is_reversible(graph: Loopback, gate: Gatekeeper) -> None:
+    """After it, everything is as it was; twice it cannot be done."""
+    before = requests.adapters.HTTPAdapter.send
+    installed = install(gate)
+    with pytest.raises(RuntimeError, match="installed already"):
+        install(gate)
+    installed.remove()
+    installed.remove()
+    assert requests.adapters.HTTPAdapter.send is before
+    assert requests.post(url(graph), json=text(BOB)).status_code == 200
+    assert outcomes(gate) == []
+
+
+def test_two_gates_in_a_row_decide_once(graph: Loopback, gate: Gatekeeper) -> None:
+    """A mounted adapter under an installed gate is one gate."""
+    with install(gate), requests.Session() as session:
+        session.mount("http://", GateAdapter(gate))
+        session.post(url(graph), json=text(ANA))
+    assert outcomes(gate) == ["sent"]
+
+
+# -- aiohttp and waba-sdk ------------------------------------------------------------------------
+
+
+def test_aiohttp(graph: Loopback, gate: Gatekeeper) -> None:
+    """A client middleware, whose answer behaves as one of a server."""
+
+    async def both() -> None:
+        async with aiohttp.ClientSession(middlewares=(gate_middleware(gate),)) as session:
+            async with session.post(url(graph), json=text(ANA)) as response:
+                assert (await response.json())["messages"]
+            async with session.post(url(graph), json=text(BOB)) as refused:
+                assert (refused.status, refused.ok, refused.reason) == (400, False, "Bad Request")
+                assert is_refusal(await refused.json())
+                assert "local-gate" in await refused.text()
+                with pytest.raises(aiohttp.ClientResponseError):
+                    refused.raise_for_status()
+            await session.post(url(graph), data={"no": "body to read"})
+
+    asyncio.run(both())
+    assert_only_ana_and_misfit(graph, gate)
+
+
+def assert_only_ana_and_misfit(graph: Loopback, gate: Gatekeeper) -> None:
+    assert [body["to"] for body in graph.sends] == [ANA]
+    assert outcomes(gate) == ["sent", "refused", "refused"]
+
+
+def test_waba_sdk(graph: Loopback, gate: Gatekeeper) -> None:
+    """waba-sdk raises its own error, and does not try again."""
+
+    async def both() -> None:
+        middlewares = (gate_middleware(AsyncGatekeeper(gate)),)
+        async with aiohttp.ClientSession(middlewares=middlewares) as session:
+            wa = waba_sdk.WhatsApp(
+                token="secret", phone_number_id=NUMBER, base_url=graph.url, session=session
+            )
+            assert (await wa.send_text(ANA, "hi"))["messages"]
+            await wa.send_text(BOB, "hi")
+
+    with pytest.raises(waba_sdk.errors.WhatsAppError) as caught:
+        asyncio.run(both())
+    assert (caught.value.error_code, caught.value.fbtrace_id) == (131047, "local-gate")
+    assert_only_ana(graph, gate)
+
+
+# -- Twilio --------------------------------------------------------------------------------------
+
+
+def at_loopback(base: Any, graph: Loopback) -> Any:
+    """Twilio's own client, which believes that the server is api.twilio.com."""
+
+    class There(base):  # type: ignore[misc]
+        def request(self, method: str, uri: str, *args: Any, **options: Any) -> Any:
+            there = uri.replace("https://api.twilio.com", graph.url)
+            return super().request(method, there, *args, **options)
+
+    return There
+
+
+@pytest.fixture
+def twilio_gate(clock: ManualClock) -> Gatekeeper:
+    gate = gate_at(clock)
+    gate.record(CustomerMessage(TWILIO, ANA, NINE, "SM1"))
+    return gate
+
+
+def test_twilio(graph: Loopback, twilio_gate: Gatekeeper) -> None:
+    """Twilio's client raises its own error with 63016; SMS pass."""
+    inner = at_loopback(TwilioHttpClient, graph)()
+    client = twilio.rest.Client("AC1", "secret", http_client=GateHttpClient(twilio_gate, inner))
+    sent = client.messages.create(to=f"whatsapp:+{ANA}", from_=f"whatsapp:{TWILIO}", body="hi")
+    with pytest.raises(TwilioRestException) as caught:
+        client.messages.create(to=f"whatsapp:+{BOB}", from_=f"whatsapp:{TWILIO}", body="hi")
+    assert (caught.value.code, caught.value.status) == (63016, 400)
+    assert "never_opened" in caught.value.msg
+    with pytest.raises(TwilioRestException) as caught:
+        client.messages.create(to=f"whatsapp:+{BOB}", from_=f"whatsapp:{TWILIO}", content_sid="HX1")
+    assert caught.value.code == 63027
+    client.messages.create(to=f"+{BOB}", from_=TWILIO, body="an SMS")
+    assert [seen.body["To"] for seen in graph.log] == [f"whatsapp:+{ANA}", f"+{BOB}"]
+    facts = twilio_gate.history(TWILIO, ANA).facts
+    assert [fact.id for fact in facts if fact.role == "out"] == [sent.sid]
+
+
+@pytest.mark.filterwarnings("ignore:.*auth.*deprecated:DeprecationWarning")  # in Twilio's client
+@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+def test_twilio_async(graph: Loopback, twilio_gate: Gatekeeper) -> None:
+    """The same with asyncio."""
+
+    async def both() -> None:
+        inner = at_loopback(AsyncTwilioHttpClient, graph)()
+        async with AsyncGateHttpClient(twilio_gate, inner) as http:
+            client = twilio.rest.Client("AC1", "secret", http_client=http)
+            for contact in (ANA, BOB):
+                await client.messages.create_async(
+                    to=f"whatsapp:+{contact}", from_=f"whatsapp:{TWILIO}", body="hi"
+                )
+
+    with pytest.raises(TwilioRestException) as caught:
+        asyncio.run(both())
+    assert caught.value.code == 63016
+    assert [seen.body["To"] for seen in graph.log] == [f"whatsapp:+{ANA}"]

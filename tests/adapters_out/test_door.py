@@ -1,0 +1,310 @@
+"""What the gates of all clients have in common, shown on httpx."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.adapters_out.bodies import BSUID, GROUP, to
+from tests.adapters_out.conftest import ANA, BOB, NINE, NUMBER, gate_at, outcomes, sent_ids
+from tests.adapters_out.loopback import Loopback, error
+from wa_fsm import CustomerMessage, FreeForm, Sent
+from wa_fsm.adapters.door import Door
+from wa_fsm.adapters.httpx import AsyncGateTransport, GateTransport
+from wa_fsm.adapters.requests import GateAdapter
+from wa_fsm.clock import ManualClock
+from wa_fsm.gatekeeper import Gatekeeper
+from wa_fsm.stores.base import Batch, StoreUnavailable, Written
+from wa_fsm.stores.memory import MemoryStore
+
+
+class Failing(MemoryStore):
+    """A store that can be down for reading, for writing, or both."""
+
+    down: frozenset[str] = frozenset()
+
+    def write(self, batch: Batch) -> Written:
+        if "write" in self.down:
+            raise StoreUnavailable("down: postgresql://user:secret@host/db")
+        return super().write(batch)
+
+    def journal(self, number: str, contact: str) -> Any:
+        if "read" in self.down:
+            raise StoreUnavailable("down: postgresql://user:secret@host/db")
+        return super().journal(number, contact)
+
+
+def post(graph: Loopback, gate: Any, body: Any, **options: Any) -> httpx.Response:
+    transport = GateTransport(gate, **options)
+    with httpx.Client(transport=transport, timeout=0.5) as client:
+        return client.post(f"{graph.url}/v24.0/{NUMBER}/messages", json=body)
+
+
+def text(contact: str = ANA, **more: Any) -> dict[str, Any]:
+    return to("text") | {"to": contact} | more
+
+
+def failing(clock: ManualClock, **options: Any) -> tuple[Gatekeeper, Failing]:
+    store = Failing(NINE)
+    gate = Gatekeeper(policy="cloud-api", store=store, now=clock, **options)
+    gate.record(CustomerMessage(NUMBER, ANA, NINE, "wamid.in"))
+    return gate, store
+
+
+def test_the_alias_of_the_answer_is_learnt(graph: Loopback, gate: Gatekeeper) -> None:
+    """`input` and `wa_id` are one contact from then on, and so is a BSUID beside them."""
+    graph.wa_ids["5215512345678"] = "5215512349999"
+    gate.record(CustomerMessage(NUMBER, "5215512345678", NINE, "wamid.mx"))
+    assert post(graph, gate, text("5215512345678")).status_code == 200
+    assert "525512349999" in gate.history(NUMBER, "5215512345678").names
+    body = (200, {"messages": [{"id": "w"}], "contacts": [{"wa_id": ANA, "user_id": BSUID}]})
+    graph.script.append(body)
+    post(graph, gate, text())
+    assert gate.history(NUMBER, BSUID).names == (ANA, BSUID)
+
+
+def test_both_names_of_a_send_are_one_contact(graph: Loopback, gate: Gatekeeper) -> None:
+    """A send to a phone and a BSUID is judged by what either of them wrote."""
+    gate.record(CustomerMessage(NUMBER, BSUID, NINE, "wamid.b"))
+    assert post(graph, gate, text(BOB)).status_code == 400
+    assert post(graph, gate, text(BOB, recipient=BSUID)).status_code == 200
+    assert gate.history(NUMBER, BOB).names == (BOB, BSUID)
+    del graph.log[:]
+    body = {k: v for k, v in text(recipient=BSUID).items() if k != "to"}
+    assert post(graph, gate, body).status_code == 200
+
+
+def test_a_group_is_no_person(graph: Loopback, gate: Gatekeeper) -> None:
+    """A group has a window of its own, and gets no alias."""
+    body = text(GROUP, recipient_type="group")
+    assert post(graph, gate, body).status_code == 400
+    gate.record(CustomerMessage(NUMBER, GROUP, NINE, "wamid.g"))
+    assert post(graph, gate, body).status_code == 200
+    assert gate.history(NUMBER, GROUP).names == (GROUP,)
+
+
+def test_a_failed_send_is_no_fact(graph: Loopback, gate: Gatekeeper) -> None:
+    """What WhatsApp refuses is logged with its code, and the client sees WhatsApp's own answer."""
+    graph.script.append((400, error(131026)))
+    answer = post(graph, gate, text())
+    assert answer.json() == error(131026)
+    assert (sent_ids(gate), outcomes(gate)) == ([], ["failed 131026"])
+
+
+@pytest.mark.parametrize("first", [(503, error(131016)), (500, b"oops"), "hang", "drop"])
+def test_a_retry_by_the_client_counts_once(graph: Loopback, gate: Gatekeeper, first: Any) -> None:
+    """The same body again, after what a client tries again for, is the same message."""
+    graph.script.append(first)
+    with httpx.Client(transport=GateTransport(gate), timeout=0.5) as client:
+        for _ in range(2):
+            try:
+                client.post(f"{graph.url}/v24.0/{NUMBER}/messages", json=text())
+            except httpx.TransportError:
+                continue
+    assert len(graph.sends) == 2
+    assert outcomes(gate) == ["sent"]
+    assert gate.report() == {(NUMBER, "enforce", "window_open"): 1}
+
+
+def test_another_message_counts_for_itself(graph: Loopback, gate: Gatekeeper) -> None:
+    """The same body after a success is another message, and so is one after a refusal."""
+    with httpx.Client(transport=GateTransport(gate)) as client:
+        for contact in (ANA, ANA, BOB, BOB):
+            client.post(f"{graph.url}/v24.0/{NUMBER}/messages", json=text(contact))
+    assert outcomes(gate) == ["sent", "sent", "refused", "refused"]
+
+
+@pytest.mark.parametrize("scripted", ["hang", "drop", (502, b"Bad Gateway"), (200, b"{}")])
+def test_silence_is_unknown_until_its_status(
+    graph: Loopback, gate: Gatekeeper, scripted: Any
+) -> None:
+    """After silence there is no fact; the status webhook brings it."""
+    graph.script.append(scripted)
+    try:
+        post(graph, gate, text())
+    except httpx.TransportError:
+        assert scripted in ("hang", "drop")
+    assert (sent_ids(gate), outcomes(gate)) == ([], ["unknown"])
+    gate.record(Sent(NUMBER, ANA, NINE, "wamid.late", FreeForm()))
+    assert sent_ids(gate) == ["wamid.late"]
+
+
+def test_what_never_left_has_failed(gate: Gatekeeper) -> None:
+    """A refused connection is no silence."""
+    with httpx.Client(transport=GateTransport(gate)) as client, pytest.raises(httpx.ConnectError):
+        client.post(f"http://127.0.0.1:9/v24.0/{NUMBER}/messages", json=text())
+    assert outcomes(gate) == ["failed"]
+
+
+@pytest.mark.parametrize("on_store_error", ["raise", "refuse"])
+def test_a_store_that_is_down_is_a_transient_fault(
+    graph: Loopback, clock: ManualClock, on_store_error: str
+) -> None:
+    """HTTP 503 with 131016, no request, and no word of the store's address."""
+    gate, store = failing(clock, on_store_error=on_store_error)
+    store.down = frozenset({"read", "write"})
+    answer = post(graph, gate, text())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, 131016)
+    assert "secret" not in answer.text
+    assert graph.log == []
+    store.down = frozenset()
+    assert post(graph, gate, text()).status_code == 200
+
+
+def test_a_send_that_cannot_be_recorded_is_owed(
+    graph: Loopback, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It left, so the client sees that; it becomes a fact with the next send."""
+    gate, store = failing(clock)
+    with httpx.Client(transport=GateTransport(gate)) as client:
+        door: Door = client._transport.door  # type: ignore[attr-defined]
+        store.down = frozenset({"write"})
+        url = f"{graph.url}/v24.0/{NUMBER}/messages"
+        assert client.post(url, json=text()).status_code == 200
+        assert (door.owed, sent_ids(gate)) == (1, [])
+        assert "secret" not in caplog.text
+        store.down = frozenset()
+        client.post(url, json=text())
+    assert (door.owed, sent_ids(gate)) == (0, ["wamid.00001", "wamid.00002"])
+
+
+def test_observe_passes_everything_and_reports(graph: Loopback, clock: ManualClock) -> None:
+    """What would have been refused goes, is a fact, and stands in the report."""
+    gate = gate_at(clock, mode="observe")
+    for body in (text(BOB), text(category="marketing"), {"messaging_product": "whatsapp"}):
+        assert post(graph, gate, body).status_code == 200
+    encrypted = GateTransport(gate)
+    with httpx.Client(transport=encrypted) as client:
+        client.post(f"{graph.url}/v24.0/{NUMBER}/messages_encrypted", json={"x": "y"})
+    assert len(graph.log) == 4
+    assert sent_ids(gate, BOB) == ["wamid.00001"]
+    assert sent_ids(gate) == ["wamid.00002"]
+    assert gate.report() == {
+        (NUMBER, "observe", "never_opened"): 1,
+        (NUMBER, "observe", "category_not_allowed"): 1,
+        (NUMBER, "observe", "unrecognised_send"): 1,
+        (NUMBER, "observe", "unreadable_body"): 1,
+    }
+
+
+def test_observe_passes_when_the_store_is_down(graph: Loopback, clock: ManualClock) -> None:
+    """To observe is never to stand in the way."""
+    gate, store = failing(clock, mode="observe")
+    store.down = frozenset({"read", "write"})
+    assert post(graph, gate, text()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (text(category="marketing"), "category_not_allowed"),
+        (text(category="utility"), "category_not_allowed"),
+        ({"messaging_product": "whatsapp", "type": "text"}, "unrecognised_send"),
+        ([], "unreadable_body"),
+    ],
+)
+def test_the_adapters_own_reasons_carry_code_100(
+    graph: Loopback, gate: Gatekeeper, body: Any, reason: str
+) -> None:
+    """They are logged as decisions are, and name what is wrong."""
+    answer = post(graph, gate, body)
+    said = answer.json()["error"]
+    assert (answer.status_code, said["code"]) == (400, 100)
+    assert said["error_data"]["details"].startswith(f"{reason}: Refused: ")
+    assert graph.log == []
+    assert [row.reason for row in gate.store.log()] == [reason]
+
+
+def test_direct_send_needs_no_window(graph: Loopback, gate: Gatekeeper) -> None:
+    """Where the account may, it goes outside the window and becomes a fact."""
+    answer = post(graph, gate, text(BOB, category="utility"), direct_send=True)
+    assert answer.status_code == 200
+    assert sent_ids(gate, BOB) == ["wamid.00001"]
+    assert post(graph, gate, text(BOB)).status_code == 400
+
+
+def test_a_body_that_cannot_be_read_again_is_refused(graph: Loopback, gate: Gatekeeper) -> None:
+    """A stream at a door of requests is not used up, and does not leave."""
+    import requests
+
+    with requests.Session() as session:
+        session.mount("http://", GateAdapter(gate))
+        url = f"{graph.url}/v24.0/{NUMBER}/messages"
+        answer = session.post(url, data=iter([json.dumps(text()).encode()]))
+    assert (answer.status_code, graph.log) == (400, [])
+
+
+def test_uploads_pass_unread(graph: Loopback, gate: Gatekeeper) -> None:
+    """Media go to another door."""
+    with httpx.Client(transport=GateTransport(gate)) as client:
+        files = {"file": ("a.png", b"\x89PNG", "image/png")}
+        data = {"messaging_product": "whatsapp"}
+        client.post(f"{graph.url}/v24.0/{NUMBER}/media", data=data, files=files)
+    assert len(graph.log) == 1
+    assert outcomes(gate) == []
+
+
+def test_threads_share_a_client(graph: Loopback, clock: ManualClock, tmp_path: Path) -> None:
+    """What a thread was told is on the disk when it is told, whoever else sends."""
+    gate = Gatekeeper(policy="cloud-api", store=f"sqlite:///{tmp_path}/a.db", now=clock)
+    gate.record(CustomerMessage(NUMBER, ANA, NINE, "wamid.in"))
+    with gate, httpx.Client(transport=GateTransport(gate)) as client:
+        url = f"{graph.url}/v24.0/{NUMBER}/messages"
+
+        def send(number: int) -> bool:
+            body = text(ANA if number % 2 else BOB) | {"text": {"body": str(number)}}
+            answer = client.post(url, json=body).json()
+            if number % 2 == 0:
+                return bool(answer["error"]["code"] == 131047)
+            return answer["messages"][0]["id"] in sent_ids(gate)
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(send, range(60)))
+        assert len(sent_ids(gate)) == len(graph.log) == 30
+        assert sorted(outcomes(gate)) == ["refused"] * 30 + ["sent"] * 30
+
+
+class Slow(MemoryStore):
+    def journal(self, number: str, contact: str) -> Any:
+        time.sleep(0.3)
+        return super().journal(number, contact)
+
+
+def test_a_slow_store_does_not_block_the_loop(graph: Loopback, clock: ManualClock) -> None:
+    """While the store is asked, the event loop goes on."""
+    gate = Gatekeeper(policy="cloud-api", store=Slow(NINE), now=clock)
+    gate.record(CustomerMessage(NUMBER, ANA, NINE, "wamid.in"))
+
+    async def ticking() -> int:
+        async with httpx.AsyncClient(transport=AsyncGateTransport(gate)) as client:
+            url = f"{graph.url}/v24.0/{NUMBER}/messages"
+            sending = asyncio.create_task(client.post(url, json=text()))
+            ticks = 0
+            while not sending.done():
+                await asyncio.sleep(0.01)
+                ticks += 1
+            assert sending.result().status_code == 200
+            return ticks
+
+    assert asyncio.run(ticking()) > 15
+
+
+def test_a_cancelled_send_is_unknown(graph: Loopback, gate: Gatekeeper) -> None:
+    """Who stops waiting does not know."""
+    graph.script.append("hang")
+
+    async def cancelled() -> None:
+        async with httpx.AsyncClient(transport=AsyncGateTransport(gate)) as client:
+            url = f"{graph.url}/v24.0/{NUMBER}/messages"
+            await asyncio.wait_for(client.post(url, json=text()), 0.3)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(cancelled())
+    assert outcomes(gate) == ["unknown"]

@@ -1,0 +1,1 @@
+"""Crashes, full disks, broken files and lost connections."""

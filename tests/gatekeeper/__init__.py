@@ -1,0 +1,1 @@
+"""The gatekeeper, over each store where that matters."""

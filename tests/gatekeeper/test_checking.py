@@ -1,0 +1,248 @@
+"""`check` and `record`: the answer of the facts that are known."""
+
+import pytest
+
+from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, MINUTE, MS, NINE, SECOND
+from wa_fsm import CustomerCall, CustomerMessage, Template, TemplateStatus
+from wa_fsm.gatekeeper import Gatekeeper
+from wa_fsm.stores import StoreUnavailable
+from wa_fsm.stores.base import Written
+
+
+def test_a_policy_must_be_named():
+    """There is no default policy."""
+    with pytest.raises(TypeError, match="policy"):
+        Gatekeeper(store="memory://")
+
+
+def test_the_way_of_a_day(anywhere):
+    """Open after the customer's message, until exactly a day later, on every store."""
+    assert anywhere.asked() == "never_opened"
+    assert anywhere.wrote() == Written(1, 0)
+    assert anywhere.wrote() == Written(0, 1)
+    anywhere.clock.advance(DAY - MS)
+    assert anywhere.asked() == "window_open"
+    anywhere.clock.advance(MS)
+    decision = anywhere.gate.check("shop", "ana", FREE)
+    assert (decision.allowed, decision.reason) == (False, "window_expired")
+    assert decision.allowed_kinds == ("template",)
+    assert anywhere.asked(HELLO) == "template_approved"
+
+
+def test_a_decision_says_how_long_it_holds(world):
+    """The margin is taken off the end, and the hard end is shown as it is."""
+    gate = world.another(margin="60s")
+    world.wrote()
+    decision = gate.check("shop", "ana", FREE)
+    assert (decision.valid_until, decision.window_closes_at) == (NINE + DAY - MINUTE, NINE + DAY)
+    world.clock.move_to(NINE + DAY - MINUTE)
+    assert gate.check("shop", "ana", FREE).reason == "within_margin"
+
+
+def test_several_events_are_learnt_together(world):
+    """A batch of one webhook is learnt whole."""
+    one = CustomerMessage("shop", "ana", NINE, "1")
+    two = CustomerCall("shop", "ben", NINE, "2")
+    assert world.gate.record([one, two]) == Written(2, 0)
+    assert world.gate.record(iter([one, two, one])) == Written(0, 3)
+    assert [world.asked(contact=c) for c in ("ana", "ben")] == ["window_open"] * 2
+
+
+def test_a_batch_with_a_bad_event_is_not_learnt(world):
+    """An event whose window would close beyond year 9999 is refused, and its batch with it."""
+    late = CustomerMessage("shop", "ben", NINE.replace(year=9999, month=12, day=31), "2")
+    with pytest.raises(ValueError, match="9999"):
+        world.gate.record([CustomerMessage("shop", "ana", NINE, "1"), late])
+    assert world.asked() == "never_opened"
+
+
+def test_a_check_changes_no_fact(anywhere):
+    """However often one asks, nothing is known that was not known before."""
+    anywhere.wrote()
+    before = set(anywhere.store.read("shop", "ana").facts)
+    for message in (FREE, HELLO, Template("unknown")):
+        anywhere.gate.check("shop", "ana", message)
+    anywhere.gate.flush()
+    assert set(anywhere.store.read("shop", "ana").facts) == before
+
+
+def test_asking_ahead(world):
+    """With `at` one asks what holds then if nothing else happens."""
+    world.wrote()
+    assert world.asked(at=NINE + DAY - MS) == "window_open"
+    assert world.asked(at=NINE + DAY) == "window_expired"
+    assert world.asked(at=NINE - MS) == "never_opened"
+    assert world.asked() == "window_open"
+
+
+def test_without_at_a_check_is_not_behind_what_is_known(world):
+    """A host whose clock is behind asks at the newest fact, so that it knows all of them."""
+    world.sent(NINE + 5 * MINUTE)
+    decision = world.gate.check("shop", "ana", FREE)
+    assert (decision.at, decision.reason) == (NINE + 5 * MINUTE, "awaiting_reply")
+    assert world.gate.window("shop", "ana").at == NINE + 5 * MINUTE
+    world.clock.advance(HOUR)
+    assert world.gate.check("shop", "ana", FREE).at == NINE + HOUR
+
+
+def test_a_provider_ahead_of_us_stretches_no_window(world):
+    """A message from the future counts when it arrived."""
+    world.wrote(NINE + 10 * MINUTE)
+    assert world.asked() == "window_open"
+    assert world.gate.window("shop", "ana").window_closes_at == NINE + DAY
+
+
+@pytest.mark.parametrize("minutes", [-5, -1, 1, 5])
+def test_hosts_whose_clocks_differ(world, minutes):
+    """A host some minutes off never allows beyond the margin what the other would refuse."""
+    from wa_fsm.clock import ManualClock
+
+    other = ManualClock(NINE + minutes * MINUTE)
+    theirs = world.another(margin="5m", now=other)
+    theirs.record(CustomerMessage("shop", "ana", NINE, "1"))
+    for ahead in (HOUR, DAY - 6 * MINUTE, 5 * MINUTE, 5 * MINUTE):
+        world.clock.advance(ahead)
+        other.advance(ahead)
+        if theirs.check("shop", "ana", FREE).allowed:
+            assert world.clock() < NINE + DAY
+
+
+def test_late_news_opens_a_window_that_is_still_open(world):
+    """A webhook that comes hours late counts at its own time."""
+    world.clock.advance(3 * HOUR)
+    world.wrote(NINE)
+    assert world.gate.window("shop", "ana").window_closes_at == NINE + DAY
+
+
+def test_two_numbers_have_two_windows(world):
+    """What one business number may say another may not."""
+    world.wrote(number="shop")
+    assert [world.asked(number=n) for n in ("shop", "other")] == ["window_open", "never_opened"]
+
+
+@pytest.mark.parametrize(
+    "source", [{"hello": "approved"}, lambda t: "approved" if t.name == "hello" else None]
+)
+def test_templates_come_from_a_mapping_or_a_callable(world, source):
+    """Only what is registered and approved may be sent."""
+    gate = world.another(templates=source)
+    asked = [gate.check("shop", "ana", Template(name)).reason for name in ("hello", "other")]
+    assert asked == ["template_approved", "template_unknown"]
+
+
+def test_template_statuses_are_learnt(anywhere):
+    """A status that one gatekeeper recorded holds for another, from its instant on."""
+    other = anywhere.another()
+    assert other.check("shop", "ana", HELLO).allowed
+    anywhere.gate.record(TemplateStatus("hello", "paused", NINE + HOUR))
+    asked = [other.check("shop", "ana", HELLO, at).reason for at in (NINE, NINE + HOUR)]
+    assert asked == ["template_approved", "template_not_approved"]
+
+
+# -- the first day -------------------------------------------------------------------------------
+
+
+def test_at_first_nothing_is_known(tmp_path):
+    """For one window after a store began a stranger's history is unknown, not empty."""
+    from tests.gatekeeper.world import World
+
+    world = World("memory", tmp_path, began=NINE)
+    assert world.asked() == "history_unknown"
+    assert world.asked(HELLO) == "template_approved"
+    world.clock.advance(DAY - MS)
+    assert world.asked() == "history_unknown"
+    world.wrote(contact="ben")
+    assert world.asked(contact="ben") == "window_open"
+    world.clock.advance(MS)
+    assert world.asked() == "never_opened"
+
+
+def test_what_is_known_is_not_unknown(tmp_path):
+    """On the first day too, whom the store knows is answered by what it knows."""
+    from tests.gatekeeper.world import World
+
+    world = World("memory", tmp_path, began=NINE)
+    world.sent()
+    world.wrote(NINE - 2 * DAY, contact="ben")
+    asked = [world.asked(contact=contact) for contact in ("ana", "ben")]
+    assert asked == ["awaiting_reply", "window_expired"]
+
+
+# -- when the store is down ----------------------------------------------------------------------
+
+
+def test_a_store_that_is_down_is_an_error(world):
+    """By default what cannot be read is an exception, never an answer."""
+    world.wrote()
+    world.store.down = True
+    for ask in (
+        lambda: world.gate.check("shop", "ana", FREE),
+        lambda: world.gate.sending("shop", "ana", FREE).__enter__(),
+        lambda: world.gate.window("shop", "ana"),
+        lambda: world.wrote(id_="in.2"),
+    ):
+        with pytest.raises(StoreUnavailable):
+            ask()
+    world.store.down = False
+    assert world.asked() == "window_open"
+    assert world.ids() == ["in.1"]
+
+
+def test_a_store_that_is_down_may_be_a_refusal(world):
+    """With `on_store_error="refuse"` it is refused, with that reason; nothing makes it allowed."""
+    from wa_fsm.sending import SendRefused
+
+    gate = world.another(on_store_error="refuse")
+    world.wrote()
+    world.store.down = True
+    assert gate.check("shop", "ana", FREE).reason == "store_unavailable"
+    with pytest.raises(SendRefused, match="cannot be read"), gate.sending("shop", "ana", FREE):
+        pass
+    world.store.down = False
+    assert gate.check("shop", "ana", FREE).allowed
+    with pytest.raises(ValueError, match="on_store_error"):
+        world.another(on_store_error="allow")
+
+
+@pytest.mark.parametrize("on_store_error", ["raise", "refuse"])
+def test_an_approved_template_needs_no_store(world, on_store_error):
+    """Under `cloud-api` its verdict is the same in every state, so it passes."""
+    gate = world.another(on_store_error=on_store_error)
+    world.store.down = True
+    assert gate.check("shop", "ana", HELLO).allowed
+    assert gate.check("shop", "ana", Template("other")).reason == "template_unknown"
+    world.store.down = False
+
+
+def test_the_last_known_statuses_hold_while_the_store_is_down(world):
+    """A template that was known to be paused stays refused."""
+    world.gate.record(TemplateStatus("hello", "paused", NINE))
+    assert world.asked(HELLO) == "template_not_approved"
+    world.store.down = True
+    assert world.asked(HELLO) == "template_not_approved"
+    world.store.down = False
+
+
+def test_threads_that_learn_and_ask_at_once(world):
+    """While one thread records late facts another is never told anything but the truth."""
+    import threading
+
+    world.wrote(id_="open")
+    stop, wrong = threading.Event(), []
+
+    def ask():
+        while not stop.is_set():
+            if world.asked() != "window_open":
+                wrong.append(1)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for i in range(300):
+        world.sent(NINE - i * SECOND, f"out.{i}", arrived=NINE)
+        world.wrote(NINE - i * SECOND, f"in.{i}", arrived=NINE)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(world.ids()) == 601

@@ -1,0 +1,172 @@
+"""One contact of several names, names that change, and names that are forgotten."""
+
+import pytest
+
+from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, NINE
+from wa_fsm import CustomerMessage
+from wa_fsm.identity import ContactChanged, SameContact
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("+52 1 55 1234 5678", "525512345678"),
+        ("5491123456789", "541123456789"),
+        ("55 11 98765-4321", "551187654321"),
+        ("+4915112345678", "4915112345678"),
+    ],
+)
+def test_two_spellings_of_a_number_are_one(world, one, other):
+    """We address one form and the customer answers from the other: one contact, one window."""
+    world.wrote(contact=one)
+    assert world.asked(contact=other) == "window_open"
+
+
+def test_a_landline_is_no_mobile(world):
+    """A Brazilian landline without its 9 is not the mobile with one."""
+    world.wrote(contact="5511987654321")
+    assert world.asked(contact="551132654321") == "never_opened"
+
+
+def test_names_seen_together_share_a_window(anywhere):
+    """Their facts are merged and folded together, whichever name one asks by."""
+    names = ("4915112345678", "US.13491208655302741918", "US.ENT.999")
+    anywhere.wrote(contact=names[1])
+    assert anywhere.asked(contact=names[0]) == "never_opened"
+    anywhere.gate.record(SameContact(names))
+    assert {anywhere.asked(contact=name) for name in names} == {"window_open"}
+    anywhere.sent(NINE + HOUR, contact=names[0])
+    anywhere.clock.move_to(NINE + DAY)
+    assert {anywhere.asked(contact=name) for name in names} == {"window_expired"}
+    assert anywhere.ids(names[2]) == ["in.1", "out.1"]
+
+
+def test_the_answer_of_a_send_names_the_contact(anywhere):
+    """`input` and `wa_id` of WhatsApp's answer are one contact."""
+    with anywhere.gate.sending("shop", "4915112345678", HELLO) as send:
+        send.sent("out.1", wa_id="US.1349")
+    anywhere.wrote(contact="US.1349")
+    assert anywhere.asked(contact="4915112345678") == "window_open"
+
+
+def test_a_message_that_came_under_two_names_counts_once(world):
+    """The same id under two names of one contact is one message: the one that arrived first."""
+    world.wrote(contact="a")
+    world.clock.advance(HOUR)
+    world.wrote(NINE + HOUR, contact="b")
+    world.gate.record(SameContact(("a", "b")))
+    assert world.gate.window("shop", "b").window_closes_at == NINE + DAY
+
+
+def test_a_changed_number_starts_closed(anywhere):
+    """The new name has no window; the old history is linked and shown."""
+    anywhere.wrote(contact="old")
+    anywhere.gate.record(ContactChanged("old", "new"))
+    anywhere.gate.record(ContactChanged("new", "newest"))
+    assert anywhere.asked(contact="new") == "never_opened"
+    shown = anywhere.gate.history("shop", "newest")
+    assert shown.facts == ()
+    assert [before.names for before in shown.before] == [("new",)]
+    assert [fact.id for fact in shown.before[0].before[0].facts] == ["in.1"]
+
+
+def test_histories_that_go_in_a_circle_end(world):
+    """Two names that each came after the other are shown once each."""
+    world.gate.record([ContactChanged("a", "b"), ContactChanged("b", "a")])
+    assert [before.names for before in world.gate.history("shop", "a").before] == [("b",)]
+
+
+def test_a_support_person_sees_facts_and_decisions(world):
+    """`history` has both, oldest first, those of `check` included."""
+    world.wrote()
+    world.asked()
+    world.clock.advance(HOUR)
+    world.sent(message=FREE)
+    shown = world.gate.history("shop", "ana")
+    assert [fact.id for fact in shown.facts] == ["in.1", "out.1"]
+    assert [row.reason for row in shown.decisions] == ["window_open"]
+
+
+# -- keyed hashes, and forgetting ----------------------------------------------------------------
+
+
+def test_contacts_may_be_kept_as_keyed_hashes(anywhere):
+    """The store never sees a name; whoever has the key asks by names as always."""
+    gate = anywhere.another(contact_key=b"secret")
+    gate.record(CustomerMessage("shop", "4915112345678", NINE, "in.1"))
+    gate.record(SameContact(("4915112345678", "US.1349")))
+    gate.record(ContactChanged("US.0", "US.1349"))
+    assert gate.check("shop", "+49 15112345678", FREE).allowed
+    assert gate.check("shop", "US.1349", FREE).allowed
+    with gate.sending("shop", "US.1349", HELLO) as send:
+        send.sent("out.1", wa_id="4915112345678")
+    gate.flush()
+    kept = repr(list(anywhere.store.export()))
+    assert not any(name in kept for name in ("4915112345678", "US.1349", "US.0"))
+    assert anywhere.asked(contact="4915112345678") == "never_opened"
+    assert not anywhere.another(contact_key=b"other").check("shop", "US.1349", FREE).allowed
+
+
+def test_a_person_is_forgotten_by_any_name(anywhere):
+    """In facts, log, claims and aliases of all numbers; everybody else stays."""
+    anywhere.gate.record(SameContact(("a", "b")))
+    anywhere.wrote(contact="a")
+    anywhere.wrote(contact="b", number="other")
+    anywhere.wrote(contact="c")
+    for contact in ("a", "c"):
+        anywhere.asked(contact=contact)
+    assert anywhere.gate.forget("b") == 2 + 1 + 1
+    assert list(anywhere.store.keys()) == [("shop", "c")]
+    assert [row.contact for row in anywhere.store.log()] == ["c"]
+    assert anywhere.asked(contact="a") == "never_opened"
+    assert anywhere.store.read("shop", "a").names == ("a",)
+
+
+def test_a_gate_keeps_nothing_of_the_forgotten_in_memory(world):
+    """Nor does this process."""
+    world.wrote()
+    world.asked()
+    world.gate.forget("ana")
+    assert world.gate._folds._kept == {}
+
+
+# -- tidying -------------------------------------------------------------------------------------
+
+
+def test_tidying_changes_no_answer(anywhere):
+    """Old facts become a snapshot, for all names; the answers stay."""
+    anywhere.gate.record(SameContact(("ana", "eva")))
+    for day in range(20):
+        anywhere.clock.move_to(NINE + day * DAY)
+        anywhere.wrote(id_=f"in.{day}", contact=("ana", "eva")[day % 2])
+        anywhere.sent(id_=f"out.{day}", message=FREE)
+    before = [anywhere.gate.window("shop", "eva", anywhere.clock() + h * HOUR) for h in (0, 23, 25)]
+    assert anywhere.gate.tidy("shop", "ana") == 2 * 12
+    assert anywhere.gate.tidy("shop", "ana") == 0
+    after = [anywhere.gate.window("shop", "eva", anywhere.clock() + h * HOUR) for h in (0, 23, 25)]
+    assert after == before
+    assert len(anywhere.ids()) == 16
+
+
+def test_what_comes_later_than_a_fold_is_kept_and_changes_nothing(anywhere):
+    """It is in the history, and the state is as it was."""
+    anywhere.wrote(NINE - 20 * DAY, "old")
+    anywhere.wrote()
+    anywhere.gate.tidy("shop", "ana")
+    before = anywhere.gate.window("shop", "ana")
+    anywhere.failed(131047, "late")
+    anywhere.sent(NINE - 15 * DAY, "late", FREE)
+    assert anywhere.gate.window("shop", "ana") == before
+    assert anywhere.ids() == ["late", "late", "in.1"]
+
+
+def test_a_failure_is_folded_with_its_send(world):
+    """A report that is dated before the cut does not go without the send that it is of."""
+    gate = world.another(policy="textbook")
+    world.sent(NINE)
+    world.failed(131026, at=NINE - HOUR)
+    world.clock.move_to(NINE + 7 * DAY)
+    world.wrote()
+    before = gate.window("shop", "ana", NINE + 6 * DAY).state
+    gate.tidy("shop", "ana")
+    assert gate.window("shop", "ana", NINE + 6 * DAY).state == before == "closed"

@@ -1,0 +1,1 @@
+"""Tests of the gatekeeper for asyncio, and of its counters."""

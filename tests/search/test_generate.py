@@ -1,0 +1,130 @@
+"""Generated scenarios pass, cover what they say, and are the same for the same seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from wa_sim.cli import cli
+from wa_sim.policy_file import from_spec
+from wa_sim.runner import Asked, run_case
+from wa_sim.scenario import load_text
+from wa_sim.search.coverage import Coverage
+from wa_sim.search.generate import MEASURES, Measure, covering
+from wa_sim.search.generate_random import random_files
+
+EVERY_OPTION = {
+    "textbook": "textbook,margin=1m,response_restarts_window=true",
+    "cloud-api": "cloud-api,margin=1m,reactions_open_window=true",
+}
+QUIET = """\
+policy: quiet
+extends: cloud-api
+options: {margin: 1m}
+refusals:
+  - id: Q1
+    reason: quiet_hours
+    when: {between: ["21:00", "08:00"], timezone: Europe/Berlin}
+    kinds: [free_form]
+    text: no messages at night
+  - id: Q2
+    reason: template_category
+    kinds: [{template: marketing}]
+    text: no marketing
+"""
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
+
+
+@pytest.mark.parametrize("name", EVERY_OPTION)
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_covering_set_covers_all_there_is(name: str, measure: Measure) -> None:
+    """With every option on, nothing is out of reach, as the coverage of plain runs says."""
+    made = covering(from_spec(EVERY_OPTION[name]), measure)
+    assert made.out_of_reach == ()
+    coverage = Coverage()
+    for file, text in made.files.items():
+        heard: set[Asked] = set()
+        (case,) = load_text(text.encode(), file)
+        ran = run_case(case, None, heard)
+        assert ran.passed
+        coverage.add(ran, heard)
+    assert coverage.of[name].percent(measure) == 100
+    assert len(made.files) <= 12
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_no_file_of_a_set_could_be_left_out(measure: Measure) -> None:
+    """Each file covers something that the others do not."""
+    made = covering(from_spec("textbook"), measure)
+    hits = []
+    for file, text in made.files.items():
+        heard: set[Asked] = set()
+        (case,) = load_text(text.encode(), file)
+        coverage = Coverage()
+        coverage.add(run_case(case, None, heard), heard)
+        hits.append(set(coverage.of["textbook"].hit[measure]))
+    for at, own in enumerate(hits):
+        assert own - set().union(*hits[:at], *hits[at + 1 :])
+
+
+def test_rows_of_options_that_are_off_are_out_of_reach() -> None:
+    """What cannot be covered is named, and never silently left out."""
+    assert covering(from_spec("textbook"), "rows").out_of_reach == ("T18", "T20")
+
+
+def test_refusals_of_ones_own_are_covered_as_rows(tmp_path: Path) -> None:
+    """A policy file's refusals each have a scenario, which finds the file."""
+    path = tmp_path / "quiet.policy.yaml"
+    path.write_text(QUIET, "utf-8")
+    out = tmp_path / "out"
+    assert run("generate", "--policy", str(path), "--cover", "rows", "-o", str(out)).exit_code == 0
+    assert run("run", str(out)).exit_code == 0
+    texts = "".join(each.read_text("utf-8") for each in out.iterdir())
+    assert "refused: quiet_hours" in texts
+    assert "refused: template_category" in texts
+
+
+@pytest.mark.parametrize("spec", ["textbook", "cloud-api,margin=5m"])
+def test_random_files_are_the_same_for_the_same_seed_and_pass(spec: str) -> None:
+    """Twice the same bytes; another seed gives others; every file passes."""
+    policy = from_spec(spec)
+    files = random_files(policy, 20, 7)
+    assert files == random_files(policy, 20, 7)
+    assert set(files.values()).isdisjoint(random_files(policy, 20, 8).values())
+    for file, text in files.items():
+        (case,) = load_text(text.encode(), file)
+        assert run_case(case).passed
+
+
+def test_random_files_have_messy_deliveries() -> None:
+    """Late ones, repeated ones, clocks ahead and failures all come."""
+    late = ahead = repeated = failed = 0
+    for file, text in random_files(from_spec("cloud-api"), 40, 1).items():
+        (case,) = load_text(text.encode(), file)
+        for outcome in run_case(case).outcomes:
+            late += outcome.step.at < outcome.step.arrived
+            ahead += outcome.step.at > outcome.step.arrived
+            repeated += outcome.duplicate
+            failed += outcome.step.event == "send_failed"
+    assert min(late, ahead, repeated, failed) > 5
+
+
+def test_no_file_is_replaced(tmp_path: Path) -> None:
+    """A second call into the same folder writes nothing."""
+    out = str(tmp_path / "out")
+    arguments = ("generate", "--policy", "textbook", "--random", "2", "-o", out)
+    assert run(*arguments).exit_code == 0
+    before = {path: path.read_bytes() for path in Path(out).iterdir()}
+    assert run(*arguments, "--seed", "1").exit_code != 0
+    assert before == {path: path.read_bytes() for path in Path(out).iterdir()}
+
+
+@pytest.mark.parametrize("more", [(), ("--cover", "rows", "--random", "1")])
+def test_one_of_cover_and_random_is_asked_for(more: tuple[str, ...], tmp_path: Path) -> None:
+    """Neither or both is a bad call."""
+    came = run("generate", "--policy", "textbook", "-o", str(tmp_path / "out"), *more)
+    assert came.exit_code == 2

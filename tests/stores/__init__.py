@@ -1,0 +1,1 @@
+"""The contract of stores, on each of them."""

@@ -1,0 +1,1 @@
+"""What meets the world: webhooks in, sends out. Each file is imported only by who uses it."""

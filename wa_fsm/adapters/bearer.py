@@ -1,0 +1,40 @@
+"""The token of the account: from the environment, and in no log, representation or exception."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Final
+
+import httpx
+
+TOKEN: Final = "WHATSAPP_TOKEN"
+
+
+class Bearer(httpx.Auth):
+    """Puts the token on requests.
+
+    Args:
+        token: None: the environment variable ``WHATSAPP_TOKEN``.
+
+    Raises:
+        ValueError: there is none, or it cannot be a header.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, token: str | None = None) -> None:
+        value = (os.environ.get(TOKEN, "") if token is None else token).strip()
+        if not value:
+            raise ValueError(f"no token: set the environment variable {TOKEN}")
+        if not value.isascii() or not value.isprintable() or " " in value:
+            raise ValueError("the token has characters that no token has")
+        self._value = value
+
+    def __repr__(self) -> str:
+        return "Bearer(…)"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Called by httpx for each request."""
+        request.headers["Authorization"] = f"Bearer {self._value}"
+        yield request

@@ -1,0 +1,127 @@
+"""Gates an httpx client: a transport that stands before the one that sends.
+
+>>> client = httpx.Client(transport=GateTransport(gate))           # doctest: +SKIP
+>>> client = httpx.AsyncClient(transport=AsyncGateTransport(gate)) # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+import httpx
+
+from wa_fsm.adapters.classify import Category, needs_body
+from wa_fsm.adapters.door import AnyGate, Door, Ticket
+from wa_fsm.adapters.graph import Answer, Graph
+
+NEVER_LEFT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+class GateTransport(httpx.BaseTransport):
+    """Decides each send of an ``httpx.Client``.
+
+    Args:
+        gate: by whom.
+        inner: what sends; None: httpx's own transport.
+        direct_send: the account may Direct Send: all categories of it, or these.
+        encrypted: let ``messages_encrypted`` pass, though nobody here can read it.
+    """
+
+    def __init__(
+        self,
+        gate: AnyGate,
+        inner: httpx.BaseTransport | None = None,
+        *,
+        direct_send: bool | Collection[Category] = False,
+        encrypted: bool = False,
+    ) -> None:
+        self.door = Door(gate, Graph(direct_send=direct_send, encrypted=encrypted))
+        self._inner = inner if inner is not None else httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send, or answer in WhatsApp's place."""
+        if not _looks_like_a_send(request):
+            return self._inner.handle_request(request)
+        entered = self.door.enter(request.method, str(request.url), request.read())
+        if entered is None:
+            return self._inner.handle_request(request)
+        if isinstance(entered, Answer):
+            return _response(entered, request)
+        try:
+            response = self._inner.handle_request(request)
+            content = response.read()
+        except BaseException as error:
+            entered.lost(left=not isinstance(error, NEVER_LEFT))
+            raise
+        entered.came_back(response.status_code, content)
+        return response
+
+    def close(self) -> None:
+        """Close what sends. The gate stays open."""
+        self._inner.close()
+
+
+class AsyncGateTransport(httpx.AsyncBaseTransport):
+    """Decides each send of an ``httpx.AsyncClient``, and never blocks its event loop.
+
+    Args:
+        gate: by whom.
+        inner: what sends; None: httpx's own transport.
+        direct_send: the account may Direct Send: all categories of it, or these.
+        encrypted: let ``messages_encrypted`` pass, though nobody here can read it.
+    """
+
+    def __init__(
+        self,
+        gate: AnyGate,
+        inner: httpx.AsyncBaseTransport | None = None,
+        *,
+        direct_send: bool | Collection[Category] = False,
+        encrypted: bool = False,
+    ) -> None:
+        self.door = Door(gate, Graph(direct_send=direct_send, encrypted=encrypted))
+        self._inner = inner if inner is not None else httpx.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send, or answer in WhatsApp's place."""
+        if not _looks_like_a_send(request):
+            return await self._inner.handle_async_request(request)
+        body, door = await request.aread(), self.door
+        entered = await door.call(door.enter, request.method, str(request.url), body)
+        if entered is None:
+            return await self._inner.handle_async_request(request)
+        if isinstance(entered, Answer):
+            return _response(entered, request)
+        try:
+            response = await self._inner.handle_async_request(request)
+            content = await response.aread()
+        except BaseException as error:
+            await self._lost(entered, error)
+            raise
+        await asyncio.shield(door.call(entered.came_back, response.status_code, content))
+        return response
+
+    async def _lost(self, ticket: Ticket, error: BaseException) -> None:
+        never = isinstance(error, NEVER_LEFT)
+        await asyncio.shield(self.door.call(ticket.lost, left=not never))
+
+    async def aclose(self) -> None:
+        """Close what sends. The gate stays open."""
+        await self._inner.aclose()
+
+
+def _looks_like_a_send(request: httpx.Request) -> bool:
+    return needs_body(request.method, str(request.url), request.headers.get("content-type"))
+
+
+def _response(answer: Answer, request: httpx.Request) -> httpx.Response:
+    return httpx.Response(
+        answer.status, headers=answer.headers, content=answer.content, request=request
+    )

@@ -1,0 +1,266 @@
+"""``AccountTemplates``: a registry of templates that is read from the business account.
+
+House rules:
+
+* What the account lists holds until it is read again, or until a webhook says otherwise: a status
+  that the gatekeeper learnt after the reading stands above it.
+* An account that cannot be read is no account without templates. Before the first reading the
+  question cannot be answered (``TemplatesUnavailable``); later the last reading holds.
+* The token comes from the environment, and stands in no log, representation or exception. Links to
+  further pages carry it too, so they are not followed: only their cursor is taken.
+
+Needs httpx.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, Self
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from wa_fsm.adapters.bearer import Bearer
+from wa_fsm.clock import Clock, system_clock
+from wa_fsm.durations import parse_duration
+from wa_fsm.events import (
+    TEMPLATE_STATUSES,
+    StatusName,
+    Template,
+    TemplateStatus,
+    status_name,
+)
+from wa_fsm.registry import Registry
+from wa_fsm.stores.base import Status, StoreUnavailable
+from wa_fsm.templates import Templates, plain_language
+
+BASE_URL: Final = "https://graph.facebook.com/v24.0"
+_AGAIN: Final = timedelta(minutes=1)
+_MOST_PAGES: Final = 1000
+# What Meta calls sendable beside APPROVED; what it may call in future is not.
+_SENDABLE: Final = frozenset({"approved", "reinstated", "flagged"})
+
+Listed = dict[str, dict[str, str]]
+
+
+class TemplatesUnavailable(StoreUnavailable):
+    """The account's templates were never read, and cannot be now; a later call may succeed."""
+
+
+class AccountTemplates:
+    """The templates of one business account. Give it to a gatekeeper as ``templates``.
+
+    Args:
+        waba: the id of the WhatsApp Business Account.
+        token: None: the environment variable ``WHATSAPP_TOKEN``.
+        base_url: with the version.
+        max_age: after how long a question has the account read again.
+        now: the clock.
+        transport: of httpx, for tests and proxies.
+        timeout: for one request, in seconds.
+        page: how many templates to ask for at once.
+
+    Raises:
+        ValueError: there is no token.
+    """
+
+    def __init__(
+        self,
+        waba: str,
+        *,
+        token: str | None = None,
+        base_url: str = BASE_URL,
+        max_age: timedelta | str = "1h",
+        now: Clock = system_clock,
+        transport: httpx.BaseTransport | None = None,
+        timeout: float = 10.0,
+        page: int = 250,
+    ) -> None:
+        self.waba = waba
+        self._url = f"{base_url.rstrip('/')}/{waba}/message_templates"
+        self._max_age = parse_duration(max_age) if isinstance(max_age, str) else max_age
+        self._now, self._page = now, page
+        self._client = httpx.Client(
+            auth=Bearer(token), transport=transport, timeout=timeout, follow_redirects=False
+        )
+        self._lock = threading.Lock()
+        self._read_at: datetime | None = None
+        self._tried_at: datetime | None = None
+        self._listed: Listed = {}
+        self._categories: dict[str, str] = {}
+        self._learnt: tuple[Status, ...] = ()
+        self._templates = Templates()
+
+    def __repr__(self) -> str:
+        return f"AccountTemplates(waba={self.waba!r}, read_at={self._read_at})"
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    @property
+    def read_at(self) -> datetime | None:
+        """When the account was last read; None: never."""
+        return self._read_at
+
+    def refresh(self) -> int:
+        """Read the account now.
+
+        Returns:
+            How many templates it lists, each language for itself.
+
+        Raises:
+            TemplatesUnavailable: it cannot be read; the last reading holds.
+        """
+        with self._lock:
+            return self._refresh()
+
+    def _refresh(self) -> int:
+        begun = self._tried_at = self._now()
+        listed: Listed = {}
+        categories: dict[str, str] = {}
+        count, cursor = 0, ""
+        seen: set[str] = set()
+        for _ in range(_MOST_PAGES):
+            body = self._get(cursor)
+            for entry in body["data"]:
+                count += _take(listed, categories, entry)
+            cursor = _next_cursor(body)
+            if not cursor or cursor in seen:
+                break
+            seen.add(cursor)
+        self._listed, self._categories, self._read_at = listed, categories, begun
+        self._build()
+        return count
+
+    def _get(self, cursor: str) -> Mapping[str, Any]:
+        params = {"fields": "name,language,status,category", "limit": str(self._page)}
+        if cursor:
+            params["after"] = cursor
+        try:
+            response = self._client.get(self._url, params=params)
+            body = response.json() if response.status_code == 200 else None
+        except (httpx.HTTPError, ValueError) as error:
+            raise TemplatesUnavailable(
+                f"the templates of account {self.waba} cannot be read: {type(error).__name__}"
+            ) from None
+        if not isinstance(body, dict) or not isinstance(body.get("data"), list):
+            raise TemplatesUnavailable(
+                f"the templates of account {self.waba} cannot be read: HTTP {response.status_code}"
+            )
+        return body
+
+    def _fresh(self) -> None:
+        """Read the account if that is due. Only one thread does; the others go on with what is."""
+        if not self._due():
+            return
+        if not self._lock.acquire(blocking=self._read_at is None):
+            return
+        try:
+            if self._due():
+                self._refresh()
+        except TemplatesUnavailable:
+            if self._read_at is None:
+                raise
+        finally:
+            self._lock.release()
+        if self._read_at is None:
+            raise TemplatesUnavailable(f"the templates of account {self.waba} are not read yet")
+
+    def _due(self) -> bool:
+        now = self._now()
+        if self._read_at is not None and now - self._read_at < self._max_age:
+            return False
+        if self._read_at is None:
+            return True
+        return self._tried_at is None or now - self._tried_at >= min(_AGAIN, self._max_age)
+
+    # -- following -------------------------------------------------------------------------------
+
+    def learn(self, event: TemplateStatus) -> None:
+        """Take in a status from a webhook. A gatekeeper that records it does this by itself."""
+        language = plain_language(event.language or "")
+        row = Status(event.name, language, event.status, event.at, self._now(), 0)
+        with self._lock:
+            self._learnt = (*self._learnt, row)
+            self._build()
+
+    def following(self, learnt: Sequence[Status]) -> Registry:
+        """This registry, told of all statuses that a gatekeeper's store has learnt."""
+        with self._lock:
+            self._learnt = tuple(dict.fromkeys((*self._learnt, *learnt)))
+            self._build()
+        return self
+
+    def _build(self) -> None:
+        """The listing, and above it what was learnt after the listing was read."""
+        templates = Templates(self._listed, self._categories)
+        for row in self._learnt:
+            if self._read_at is None or row.at > self._read_at:
+                language = row.language or None
+                event = TemplateStatus(row.name, status_name(row.status), row.at, language)
+                templates.add(event, row.arrived, row.order)
+        self._templates = templates
+
+    # -- answering -------------------------------------------------------------------------------
+
+    def status(self, template: Template, at: datetime) -> StatusName | None:
+        """The template's status at an instant; None where the account does not list it.
+
+        Raises:
+            TemplatesUnavailable: the account was never read, and cannot be now.
+        """
+        self._fresh()
+        return self._templates.status(template, at)
+
+    def any_approved(self, at: datetime) -> bool:
+        """Whether any template may be sent, as far as is known without asking the account."""
+        return self._templates.any_approved(at)
+
+    def category(self, name: str) -> str | None:
+        """The template's category by the last reading of the account."""
+        return self._templates.category(name)
+
+    def approved_categories(self, at: datetime) -> frozenset[str | None]:
+        """The categories of the templates that may be sent, as far as is known."""
+        return self._templates.approved_categories(at)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _take(listed: Listed, categories: dict[str, str], entry: Any) -> int:
+    """One template of the listing; what Direct Send made by itself is none that one may send."""
+    if not isinstance(entry, dict) or entry.get("source") == "AUTO_GENERATED":
+        return 0
+    name, language, said = entry.get("name"), entry.get("language"), entry.get("status")
+    if not (isinstance(name, str) and name and isinstance(language, str) and language):
+        return 0
+    status = said.lower() if isinstance(said, str) else ""
+    if status in _SENDABLE:
+        status = "approved"
+    elif status not in TEMPLATE_STATUSES:
+        status = "rejected"
+    listed.setdefault(name, {})[plain_language(language)] = status
+    if isinstance(entry.get("category"), str):
+        categories[name] = entry["category"]
+    return 1
+
+
+def _next_cursor(body: Mapping[str, Any]) -> str:
+    """The cursor of the next page; empty at the last one, which has cursors but no ``next``."""
+    paging = body.get("paging")
+    if not isinstance(paging, dict) or not isinstance(paging.get("next"), str):
+        return ""
+    cursors = paging.get("cursors")
+    after = cursors.get("after") if isinstance(cursors, dict) else None
+    if isinstance(after, str) and after:
+        return after
+    return parse_qs(urlsplit(paging["next"]).query).get("after", [""])[0]

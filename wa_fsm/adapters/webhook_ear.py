@@ -1,0 +1,203 @@
+"""What both middlewares do between a request and the application: verify, read, learn.
+
+House rules:
+
+* What is not signed teaches nothing and goes nowhere.
+* What is signed is learnt before the application sees it, and then handed on untouched.
+* What is signed and cannot be stored is not taken in: WhatsApp keeps it and delivers it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+
+from wa_fsm.adapters.signature import Secrets, SecretsLike, Token, is_challenge
+from wa_fsm.adapters.webhooks import (
+    Learnt,
+    Unrecognised,
+    Value,
+    WebhookError,
+    learnt,
+    parse_webhook,
+)
+
+SIGNATURE: Final = "x-hub-signature-256"
+MAX_BODY: Final = 4 * 1024 * 1024
+"""WhatsApp sends up to 3 MB; the rest is slack."""
+
+OnValues: TypeAlias = Callable[[Sequence[Value]], object]
+
+_log: Final = logging.getLogger("wa_fsm.webhooks")
+
+
+class Recorder(Protocol):
+    """What learns: a Gatekeeper, or one whose methods are coroutines."""
+
+    def record(self, events: Iterable[Learnt], arrived: datetime | None = None) -> Any:
+        """Learn what happened; durable when it returns."""
+
+
+class Answer(NamedTuple):
+    """What is answered in the application's place."""
+
+    status: int
+    reason: str
+    text: str
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """As plain text that no browser takes for anything else."""
+        return [
+            ("content-type", "text/plain; charset=utf-8"),
+            ("content-length", str(len(self.body))),
+            ("x-content-type-options", "nosniff"),
+        ]
+
+    @property
+    def body(self) -> bytes:
+        """The text in bytes."""
+        return self.text.encode("utf-8", "replace")
+
+
+FORGED: Final = Answer(403, "Forbidden", "the signature does not fit\n")
+TOO_LARGE: Final = Answer(413, "Content Too Large", "the body is too large\n")
+STORE_DOWN: Final = Answer(503, "Service Unavailable", "not taken in; deliver it again\n")
+WRONG_TOKEN: Final = Answer(403, "Forbidden", "the verify token does not fit\n")
+
+
+class Ear:
+    """The settings of a middleware, and its counts.
+
+    Args:
+        gate: who learns.
+        app_secret: the app's secret, or several.
+        path: of the webhook.
+        verify_token: for the handshake; None leaves it to the application.
+        number: as in ``parse_webhook``.
+        max_body: in bytes.
+        on_values: is given the values of each delivery that was learnt.
+
+    Attributes:
+        counts: how many deliveries were ``learnt``, ``forged``, ``too_large``, ``not_json`` or
+            ``not_stored``, and how many values were ``unrecognised`` or ``left_out``.
+    """
+
+    def __init__(
+        self,
+        gate: Recorder,
+        app_secret: SecretsLike,
+        path: str,
+        verify_token: str | bytes | None,
+        number: str | None,
+        max_body: int,
+        on_values: OnValues | None,
+    ) -> None:
+        self.gate = gate
+        self.secrets = Secrets(app_secret)
+        self.path = _plain(path)
+        self.token = None if verify_token is None else Token(verify_token)
+        self.number = number
+        self.max_body = max_body
+        self.counts: Counter[str] = Counter()
+        self._on_values = on_values
+        self._lock = threading.Lock()
+
+    def is_at(self, *paths: str) -> bool:
+        """Whether one of these paths is the webhook's; a slash at its end makes no difference."""
+        return self.path in map(_plain, paths)
+
+    def count(self, what: str, by: int = 1) -> None:
+        """Count something."""
+        with self._lock:
+            self.counts[what] += by
+
+    def challenge(self, query: str | bytes) -> Answer | None:
+        """The answer to a handshake; None where it is none, or is left to the application."""
+        if self.token is None or not is_challenge(query):
+            return None
+        challenge = self.token.answer(query)
+        return WRONG_TOKEN if challenge is None else Answer(200, "OK", challenge)
+
+    def verified(self, body: bytes, header: str | bytes | None) -> bool:
+        """Whether WhatsApp sent this body."""
+        fits = self.secrets.signed(body, header)
+        if not fits:
+            self.count("forged")
+        return fits
+
+    def now(self) -> datetime | None:
+        """When a delivery arrives, by the gate's clock."""
+        inner = getattr(self.gate, "gate", None)  # the one that an AsyncGatekeeper calls
+        clock = getattr(self.gate, "now", None) or getattr(inner, "now", None)
+        found = clock() if callable(clock) else None
+        return found if isinstance(found, datetime) else None
+
+    def values(self, body: bytes, arrived: datetime | None) -> list[Value]:
+        """What a body holds; nothing where it is no JSON, which is the application's affair."""
+        try:
+            return parse_webhook(body, number=self.number, arrived=arrived)
+        except WebhookError as error:
+            self.count("not_json")
+            _log.warning("a signed delivery cannot be read: %s", error)
+            return []
+
+    def left_out(self, event: Learnt, error: Exception) -> None:
+        """The gate takes the others of a delivery, and not this one."""
+        self.count("left_out")
+        _log.error("an event cannot be learnt: %s: %s", type(event).__name__, type(error).__name__)
+
+    def told(self, values: Sequence[Value]) -> None:
+        """All was learnt: count, and tell whoever wants to hear."""
+        self.count("learnt")
+        unknown = [value for value in values if isinstance(value, Unrecognised)]
+        if unknown:
+            self.count("unrecognised", len(unknown))
+            _log.info("not recognised: %s at %s", unknown[0].what, unknown[0].path)
+        if self._on_values is not None and values:
+            try:
+                self._on_values(values)
+            except Exception:  # a listener's fault must not cost the application its delivery
+                _log.exception("`on_values` failed")
+
+
+def learn(ear: Ear, values: Sequence[Value], arrived: datetime | None) -> None:
+    """Record what there is to learn of one delivery, all of it or nothing.
+
+    Raises:
+        StoreError: nothing was learnt.
+    """
+    events = learnt(values)
+    if not events:
+        return
+    try:
+        ear.gate.record(events, arrived)
+    except ValueError:  # one of them cannot be, which must not cost the others
+        for event in events:
+            try:
+                ear.gate.record([event], arrived)
+            except ValueError as error:
+                ear.left_out(event, error)
+
+
+async def learn_async(ear: Ear, values: Sequence[Value], arrived: datetime | None) -> None:
+    """As ``learn``, of a gate whose ``record`` is a coroutine function."""
+    events = learnt(values)
+    if not events:
+        return
+    try:
+        await ear.gate.record(events, arrived)
+    except ValueError:
+        for event in events:
+            try:
+                await ear.gate.record([event], arrived)
+            except ValueError as error:
+                ear.left_out(event, error)
+
+
+def _plain(path: str) -> str:
+    return "/" + path.strip("/")

@@ -1,0 +1,216 @@
+"""From a store to the fold of one contact: what the gatekeeper reads before it answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, Protocol, runtime_checkable
+
+from wa_fsm.deliveries import Snapshot
+from wa_fsm.history import History
+from wa_fsm.policy import Policy
+from wa_fsm.stores.base import KEEP, Fact, FactRows, Known, Store, event_of
+
+MOST_KEPT: Final = 4096
+"""Of how many contacts the fold is kept in a process, besides what the store keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """The facts of a contact, folded.
+
+    Attributes:
+        history: by the gatekeeper's policy.
+        names: all names of the contact that the store knows; the first stands for all.
+        statuses: the number that tells whether template statuses changed.
+        empty: nothing is known of the contact.
+        lock: to be held while the history is asked, because other threads may add to it.
+    """
+
+    history: History
+    names: tuple[str, ...]
+    statuses: int
+    empty: bool
+    lock: AbstractContextManager[object] = field(default_factory=nullcontext)
+
+
+@runtime_checkable
+class _Grows(Protocol):
+    """A store in this process, whose facts need not be read again."""
+
+    def journal(self, number: str, contact: str) -> tuple[list[Fact], tuple[str, ...], int]: ...
+
+
+class _Kept(NamedTuple):
+    """A fold of the first `seen` facts of a journal, and the lock of its history."""
+
+    journal: list[Fact]
+    seen: int
+    fold: Fold
+
+
+class _Read(NamedTuple):
+    """A fold of rows that a store gave, and the lock of its history."""
+
+    names: tuple[str, ...]
+    snapshot: Snapshot | None
+    rows: frozenset[Hashable]
+    history: History
+    lock: AbstractContextManager[object]
+
+
+class Folds:
+    """Reads folds from a store.
+
+    Args:
+        policy: by whose effects.
+        store: from where.
+    """
+
+    def __init__(self, policy: Policy, store: Store) -> None:
+        self._policy = policy
+        self._store = store
+        # Asked once: whether an object fits a Protocol takes longer than a whole decision.
+        self._grows = store if isinstance(store, _Grows) else None
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._read: dict[tuple[str, str], _Read] = {}
+
+    def of(self, number: str, contact: str) -> Fold:
+        """The fold of a contact, of everything that the store has acknowledged.
+
+        Raises:
+            StoreUnavailable: it cannot be read.
+        """
+        if self._grows is not None:
+            return self._grown(self._grows, number, contact)
+        known = self._store.read(number, contact)
+        history, lock = self._folded(number, known)
+        empty = not known.facts and known.snapshot is None
+        return Fold(history, known.names, known.statuses, empty, lock)
+
+    def _folded(self, number: str, known: Known) -> tuple[History, AbstractContextManager[object]]:
+        """The fold of what was just read; of facts folded before only what is new is folded.
+
+        What the store gave decides, always: a fold is gone on from only while everything in it is
+        still there.
+        """
+        rows, key = known.facts, (number, known.names[0])
+        if not isinstance(rows, FactRows):
+            return folded(self._policy, rows, known.names[0], known.snapshot), nullcontext()
+        now = frozenset(rows.raw)
+        with self._lock:
+            read = self._read.pop(key, None)
+            if (
+                read is None
+                or read.names != known.names
+                or read.snapshot != known.snapshot
+                or not read.rows <= now
+            ):
+                history = folded(self._policy, rows, known.names[0], known.snapshot)
+                read = _Read(known.names, known.snapshot, now, history, threading.Lock())
+            elif len(read.rows) != len(now):
+                with read.lock:
+                    new = [rows.made(row) for row in now - read.rows]
+                    _learn(read.history, sorted(new, key=_at), known.names[0])
+                read = read._replace(rows=now)
+            if now:  # of strangers nothing is kept
+                self._read[key] = read
+                if len(self._read) > MOST_KEPT:
+                    del self._read[next(iter(self._read))]  # the one that was asked least lately
+        return read.history, read.lock
+
+    def _grown(self, store: _Grows, number: str, contact: str) -> Fold:
+        journal, names, statuses = store.journal(number, contact)
+        key = (number, names[0])
+        kept = self._kept.get(key)
+        if kept is not None and kept.journal is journal and kept.seen == len(journal):
+            fold = kept.fold
+            if fold.statuses == statuses and fold.names == names:
+                return fold
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is None or kept.journal is not journal:
+                start = self._store.read(number, contact).snapshot
+                history = History(self._policy, start=start)
+                lock: AbstractContextManager[object] = threading.Lock()
+                seen = 0
+            else:
+                history, lock, seen = kept.fold.history, kept.fold.lock, kept.seen
+            length = len(journal)  # it may grow while we read it
+            if seen < length:
+                with lock:
+                    _learn(history, journal[seen:length], names[0])
+            fold = Fold(history, names, statuses, not length and history.start is None, lock)
+            if length or history.start is not None:  # of strangers nothing is kept
+                self._kept[key] = _Kept(journal, length, fold)
+        return fold
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Keep nothing of these names in this process."""
+        gone = set(names)
+        with self._lock:
+            self._kept = {key: kept for key, kept in self._kept.items() if key[1] not in gone}
+            self._read = {key: read for key, read in self._read.items() if key[1] not in gone}
+
+
+def folded(
+    policy: Policy, facts: Iterable[Fact], contact: str, start: Snapshot | None = None
+) -> History:
+    """The history of these facts, as facts of `contact`."""
+    history = History(policy, start=start)
+    _learn(history, sorted(facts, key=_at), contact)
+    return history
+
+
+def _at(fact: Fact) -> datetime:
+    return fact.at
+
+
+def _learn(history: History, facts: Iterable[Fact], contact: str) -> None:
+    for fact in facts:
+        history.add(event_of(fact, contact), fact.arrived, fact.order)
+
+
+def keep_for(policy: Policy) -> timedelta:
+    """How long facts stay unfolded: ``KEEP``, or the window where that is longer."""
+    return max(KEEP, policy.window)
+
+
+def tidy(policy: Policy, store: Store, number: str, contact: str) -> int:
+    """Fold the facts of one name that are older than its newest by more than they are kept for.
+
+    What came later than a fold and is older than it stays a row, is counted, and changes nothing.
+    """
+    known = store.read(number, contact)
+    if not known.facts:
+        return 0
+    history = folded(policy, known.facts, known.names[0], known.snapshot)
+    newest = history.newest
+    if newest is None:
+        return 0
+    cut = newest - keep_for(policy)
+    before = known.snapshot.until if known.snapshot is not None else None
+    if before is not None and cut <= before:
+        return 0
+    sends = {fact.id: fact.at for fact in known.facts if fact.role == "out"}
+    counts = [(fact, _counts_at(fact, sends)) for fact in known.facts]
+    old = [fact for fact, at in counts if at < cut and (before is None or at >= before)]
+    if not old:
+        return 0
+    snapshot = history.snapshot(cut)
+    for name in known.names:
+        own = [fact for fact in old if fact.contact == name]
+        if own or name == contact:
+            store.fold(number, name, snapshot, own)
+    return len(old)
+
+
+def _counts_at(fact: Fact, sends: Mapping[str, datetime]) -> datetime:
+    """When a fact counts: a failure at its send, so that neither is folded without the other."""
+    if fact.role == "fail":
+        return sends.get(fact.id, fact.at)
+    return fact.opens_at or fact.at

@@ -1,0 +1,467 @@
+"""The gatekeeper: learns what happened, and answers before each send.
+
+House rules:
+
+* It decides by the facts that its store acknowledged, and by nothing that it remembers.
+* A refusal is a value (``Decision``); what goes wrong is an exception (``StoreUnavailable``). There
+  is no way to make it allow a free-form message when the store cannot be read.
+* ``check`` changes no fact. ``sending`` decides again at the moment of the send.
+* Contents of messages never come here; names of contacts can be kept as keyed hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from types import TracebackType
+from typing import Literal, Self, TypeAlias
+
+from wa_fsm import policies
+from wa_fsm.clock import Clock, system_clock
+from wa_fsm.decide import decide, decide_in
+from wa_fsm.decision import NO_RULE, Decision, UndecidedReason, undecided
+from wa_fsm.decisionlog import DecisionLog, Hook, Mode
+from wa_fsm.deliveries import KeyEvent
+from wa_fsm.durations import format_duration, parse_duration
+from wa_fsm.events import Delivered, Message, SendFailed, Sent, Template, TemplateStatus, instant
+from wa_fsm.expiring import Expiring, Lease, claim_expiring, expiring
+from wa_fsm.folds import Fold, Folds, tidy
+from wa_fsm.identity import ContactChanged, SameContact, canonical
+from wa_fsm.lookback import Accuracy, ContactHistory, accuracy_of, history_of
+from wa_fsm.policy import Policy
+from wa_fsm.registry import Registry, TemplatesSource, registry_of
+from wa_fsm.rows import STATES
+from wa_fsm.sending import Sending
+from wa_fsm.situation import APPROVED, REGISTERED, START, Situation, situation_at
+from wa_fsm.stores import open_store
+from wa_fsm.stores.base import (
+    Batch,
+    Link,
+    LogRow,
+    Status,
+    Store,
+    StoreUnavailable,
+    Written,
+    fact_of,
+)
+from wa_fsm.table import table_of
+from wa_fsm.templates import Templates, plain_language
+
+Learnable: TypeAlias = KeyEvent | TemplateStatus | Delivered | SameContact | ContactChanged
+ModeOf: TypeAlias = Mode | Mapping[str, Mode]
+
+NAMES = 4096  # names whose kept form is remembered: a spelling takes longer to read than a window
+
+
+class Gatekeeper:
+    """Check before any send.
+
+    Args:
+        policy: by which rules; there is no default. A spec such as ``cloud-api`` or a Policy.
+        store: a store, or the URI of one, see ``wa_fsm.stores.open_store``.
+        templates: a mapping from name to status, a callable, or a registry; a template that it
+            does not know is refused.
+        margin: the policy's option ``margin``, as a duration such as ``60s``.
+        mode: ``enforce`` refuses; ``observe`` decides, logs and lets pass. One for all numbers, or
+            a mapping from number to mode (``*`` for the others; without it they are enforced).
+        now: the clock.
+        on_store_error: ``raise`` StoreUnavailable, or ``refuse`` with that reason.
+        contact_key: a secret by which names of contacts are kept as keyed hashes.
+        on_decision: is given each entry of the decision log as a line of JSON.
+        log: whether the decision log is kept in the store.
+
+    Raises:
+        PolicyError, ValueError: an argument that cannot be.
+        StoreUnavailable, StoreRefused: the store cannot be opened.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Policy | str,
+        store: Store | str,
+        templates: TemplatesSource = None,
+        margin: timedelta | str | None = None,
+        mode: ModeOf = "enforce",
+        now: Clock = system_clock,
+        on_store_error: Literal["raise", "refuse"] = "raise",
+        contact_key: bytes | str | None = None,
+        on_decision: Hook | None = None,
+        log: bool = True,
+    ) -> None:
+        self.policy = _policy(policy, margin)
+        self.store = open_store(store, now) if isinstance(store, str) else store
+        self.now = now
+        self._modes: Mapping[str, Mode] = {"*": mode} if isinstance(mode, str) else dict(mode)
+        for each in self._modes.values():
+            if each not in ("enforce", "observe"):
+                raise ValueError(f"unknown mode `{each}`; expected `enforce` or `observe`")
+        if on_store_error not in ("raise", "refuse"):
+            raise ValueError(f"`on_store_error` is `raise` or `refuse`, got `{on_store_error}`")
+        self._refuses_on_error = on_store_error == "refuse"
+        self._key = contact_key.encode() if isinstance(contact_key, str) else contact_key
+        self._named = lru_cache(NAMES)(self._name)
+        self._table = table_of(self.policy)
+        self._folds = Folds(self.policy, self.store)
+        self._source = templates
+        self._registry: tuple[int, Registry] = (0, registry_of(templates, ()))
+        self.decisions = DecisionLog(self.store if log else None, on_decision)
+
+    # -- learning ----------------------------------------------------------------------------
+
+    def record(
+        self, events: Learnable | Iterable[Learnable], arrived: datetime | None = None
+    ) -> Written:
+        """Learn what happened. Durable when it returns; any repetition changes nothing.
+
+        Args:
+            events: one event or several; several are learnt together or not at all.
+            arrived: when we learnt of them; None: now, by the clock.
+
+        Raises:
+            StoreUnavailable: nothing was learnt.
+            ValueError: an event's window would close beyond the year 9999.
+        """
+        several = events if isinstance(events, Iterable) else (events,)
+        when = self.now() if arrived is None else instant(arrived)
+        return self.store.write(self._batch(several, when))
+
+    def seed(self, learnt: Iterable[tuple[Sequence[Learnable], datetime | None]]) -> Written:
+        """Learn what happened before the first day, all of it together or not at all.
+
+        Args:
+            learnt: events with the instant of their arrival; None: when they happened.
+
+        Raises:
+            StoreUnavailable: nothing was learnt.
+            ValueError: an event's window would close beyond the year 9999.
+        """
+        parts = []
+        for events, arrived in learnt:
+            for event in events:
+                when = arrived if arrived is not None else getattr(event, "at", None)
+                parts.append(self._batch((event,), instant(when) if when else self.now()))
+        return self.store.write(
+            Batch(
+                [fact for part in parts for fact in part.facts],
+                [link for part in parts for link in part.links],
+                [status for part in parts for status in part.statuses],
+                outcomes={k: v for part in parts for k, v in part.outcomes.items()},
+            )
+        )
+
+    def _batch(self, events: Iterable[Learnable], arrived: datetime) -> Batch:
+        facts, links, statuses = [], [], []
+        outcomes: dict[str, str] = {}
+        for order, event in enumerate(events):
+            if isinstance(event, TemplateStatus):
+                spoken = plain_language(event.language or "")
+                row = Status(event.name, spoken, event.status, event.at, arrived, order)
+                statuses.append(row)
+            elif isinstance(event, SameContact):
+                first, *others = (self.name_of(name) for name in event.names)
+                links += [Link("same", first, other) for other in others if other != first]
+            elif isinstance(event, ContactChanged):
+                links.append(Link("next", self.name_of(event.old), self.name_of(event.new)))
+            elif isinstance(event, Delivered):
+                outcomes.setdefault(event.message_id, "delivered")
+            else:
+                if event.at > self.policy.latest:
+                    raise ValueError(f"a window from {event.at} would close beyond year 9999")
+                facts.append(fact_of(event, self.name_of(event.contact), arrived, order))
+                if isinstance(event, SendFailed):
+                    outcomes[event.message_id] = f"failed {event.code}"
+        return Batch(facts, links, statuses, outcomes=outcomes)
+
+    def name_of(self, contact: str) -> str:
+        """The form in which a contact's name is kept: canonical, hashed where a key was given."""
+        return self._named(contact)
+
+    def _name(self, contact: str) -> str:
+        name = canonical(contact)
+        if self._key is None:
+            return name
+        return hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()[:32]
+
+    # -- answering ---------------------------------------------------------------------------
+
+    def check(
+        self, number: str, contact: str, message: Message, at: datetime | None = None
+    ) -> Decision:
+        """May this be sent? Changes no fact.
+
+        Args:
+            number: the business number that would send.
+            contact: to whom, by any of their names.
+            message: what.
+            at: when it would leave, if nothing else happens until then; None: now, that is the
+                later of the clock and the newest fact known of this contact.
+
+        Raises:
+            StoreUnavailable: the store cannot be read and the answer hangs on it (unless
+                ``on_store_error`` is ``refuse``).
+        """
+        name, now = self.name_of(contact), self.now()
+        decision = self._decide(number, name, message, now, at)
+        self.decisions.gather(now, number, name, decision, self.mode(number))
+        return decision
+
+    def sending(
+        self,
+        number: str,
+        contact: str,
+        message: Message,
+        *,
+        also: Iterable[str] = (),
+        again: Sending | None = None,
+    ) -> Sending:
+        """A context that decides at the moment of the send and learns what became of it.
+
+        Leaving it without a word, or by an exception, leaves the send ``unknown``: no fact until
+        a status settles it.
+
+        Args:
+            number: the business number that sends.
+            contact: to whom, by any of their names.
+            message: what.
+            also: other names by which the send itself addresses this contact: they are learnt.
+            again: an attempt at the same message, that did not succeed: both count as one.
+
+        Raises (on entering):
+            SendRefused: carrying the decision, where the mode is ``enforce``.
+            StoreUnavailable: as ``check``.
+        """
+        name = self.name_of(contact)
+        names = dict.fromkeys([name, *(self.name_of(other) for other in also)])
+        return Sending(self, number, tuple(names), message, again)
+
+    def refuse(
+        self, number: str, contact: str | None, message: Message, reason: UndecidedReason
+    ) -> Decision:
+        """Refuse a send for a reason of an adapter's own. No fact is asked; it is logged.
+
+        Args:
+            number: the business number, or an empty text.
+            contact: to whom, as far as that is known.
+            message: what, as far as that is known.
+            reason: why.
+        """
+        now, mode = self.now(), self.mode(number)
+        situation = situation_at(self._table, START, now, None)
+        decision = undecided(decide_in(self._table, situation, message), reason)
+        name = self.name_of(contact) if contact else ""
+        entry = self.decisions.entry(now, number, name, decision, mode, "sending")
+        self.decisions.note(entry.row("refused" if mode == "enforce" else ""))
+        return decision
+
+    def same(self, number: str, names: Sequence[str]) -> None:
+        """Learn that these kept names are one contact, unless that is known."""
+        if not set(names) <= set(self._folds.of(number, names[0]).names):
+            links = [Link("same", names[0], other) for other in names[1:]]
+            self.store.write(Batch(links=links))
+
+    def decide_now(self, number: str, name: str, message: Message, now: datetime) -> Decision:
+        """The decision of a send that leaves now; `name` is in the form that is kept."""
+        return self._decide(number, name, message, now, None)
+
+    def record_sent(
+        self, fact: Sent, left: datetime, row: LogRow, names: Iterable[str] = ()
+    ) -> None:
+        """Write a send, its log entry and the names that its answer gives, all or nothing."""
+        others = dict.fromkeys(self.name_of(name) for name in names)
+        links = [Link("same", fact.contact, each) for each in others if each != fact.contact]
+        log = [row] if self.decisions.kept else []
+        self.store.write(Batch([fact_of(fact, fact.contact, left, 0)], links, log=log))
+
+    def _decide(
+        self, number: str, name: str, message: Message, now: datetime, at: datetime | None
+    ) -> Decision:
+        try:
+            fold = self._folds.of(number, name)
+            registry = self._templates(fold)
+        except StoreUnavailable as error:
+            return self._without_store(message, now if at is None else instant(at), error)
+        history = fold.history
+        with fold.lock:
+            if at is None:
+                newest = history.newest
+                at = now if newest is None or newest <= now else newest
+            if isinstance(registry, Templates):
+                decision = decide(self.policy, history, message, at, registry)
+            else:
+                situation = history.at(at)
+                decision = decide_in(self._table, situation, message, registry, history.would_allow)
+        if fold.empty and decision.reason == "never_opened":
+            return self._of_a_stranger(decision)
+        return decision
+
+    def _of_a_stranger(self, decision: Decision) -> Decision:
+        """For one window after the store began, nobody knows who wrote before that."""
+        if decision.at >= self.store.began + self.policy.window:
+            return decision
+        return replace(decision, reason="history_unknown", rule=NO_RULE, standing="ours", cites=())
+
+    def _without_store(self, message: Message, at: datetime, error: StoreUnavailable) -> Decision:
+        """What can be said when the store is down: what holds in every state, or nothing."""
+        registry = self._registry[1]
+        situation = situation_at(self._table, START, at, None)
+        if isinstance(message, Template) and self._same_everywhere(message, registry, at):
+            return decide_in(self._table, situation, message, registry)
+        if not self._refuses_on_error:
+            raise error
+        decision = decide_in(self._table, situation, message, registry)
+        return undecided(decision, "store_unavailable")
+
+    def _same_everywhere(self, message: Template, registry: Registry, at: datetime) -> bool:
+        status = registry.status(message, at)
+        known = 0 if status is None else REGISTERED | (APPROVED if status == "approved" else 0)
+        answers = [self._table.fire(state, "template", known) for state in STATES]
+        return len({(answer.allowed, answer.reason) for answer in answers}) == 1
+
+    def _templates(self, fold: Fold) -> Registry:
+        number, registry = self._registry
+        if number != fold.statuses:
+            number, learnt = self.store.statuses()
+            registry = registry_of(self._source, learnt)
+            self._registry = (number, registry)
+        return registry
+
+    def mode(self, number: str) -> Mode:
+        """How this number is treated: ``enforce`` or ``observe``."""
+        return self._modes.get(number) or self._modes.get("*", "enforce")
+
+    # -- looking -----------------------------------------------------------------------------
+
+    def window(self, number: str, contact: str, at: datetime | None = None) -> Situation:
+        """State, window and conversation of a contact.
+
+        Args:
+            number: the business number.
+            contact: any of the contact's names.
+            at: when; None: as ``check``.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        fold, now = self._folds.of(number, self.name_of(contact)), self.now()
+        with fold.lock:
+            newest = fold.history.newest
+            later = now if newest is None or newest <= now else newest
+            return fold.history.at(later if at is None else at)
+
+    def expiring(self, within: timedelta | str) -> Iterator[Expiring]:
+        """Windows that end within a time from now, soonest first, streamed. It only looks.
+
+        Args:
+            within: a duration such as ``1h``.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        return expiring(self._table.policy, self.store, self._folds, self.now(), _length(within))
+
+    def claim_expiring(self, within: timedelta | str, lease: timedelta | str) -> Iterator[Lease]:
+        """The same windows, each given to one worker: claimed as it is yielded.
+
+        ``done()`` ends a claim for good. One that is not done returns after its lease, so a window
+        is never given zero times, and once if no worker dies in between. A new opener arms it
+        again.
+
+        Args:
+            within: a duration such as ``1h``.
+            lease: for how long a claim is this worker's alone.
+
+        Raises:
+            StoreUnavailable: the store cannot be read or written.
+        """
+        found = self.expiring(within)
+        return claim_expiring(self.store, found, self.now, _length(lease))
+
+    def history(self, number: str, contact: str) -> ContactHistory:
+        """Facts and decisions of a contact, and of the names that it had before.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        self.flush()
+        return history_of(self.store, number, self.name_of(contact), set())
+
+    def report(self) -> Mapping[tuple[str, str, str], int]:
+        """How many decisions this process gave, by (number, mode, reason).
+
+        Under ``observe`` the reasons that refuse say what would have been refused.
+        """
+        return dict(self.decisions.counters)
+
+    def accuracy(self) -> Accuracy:
+        """Where WhatsApp and the gate disagreed, by the decision log of the store.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        return accuracy_of(self.store)
+
+    # -- keeping house -----------------------------------------------------------------------
+
+    def forget(self, contact: str) -> int:
+        """Erase one person, by any of their names, in facts, log, claims and links of all numbers.
+
+        Returns:
+            How many rows went.
+
+        Raises:
+            StoreUnavailable: the store cannot be written.
+        """
+        self.flush()
+        names = self.store.read("", self.name_of(contact)).names
+        gone = self.store.forget(names)
+        self._folds.forget(names)
+        self._named.cache_clear()
+        return gone
+
+    def tidy(self, number: str, contact: str) -> int:
+        """Fold a contact's old facts into a snapshot; answers stay the same.
+
+        Returns:
+            How many facts were folded.
+
+        Raises:
+            StoreUnavailable: the store cannot be read or written.
+        """
+        return tidy(self.policy, self.store, number, self.name_of(contact))
+
+    def flush(self) -> None:
+        """Write the decisions that are gathered."""
+        self.decisions.flush()
+
+    def close(self) -> None:
+        """Write what is gathered, and let go of the store's connections."""
+        self.flush()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _policy(policy: Policy | str, margin: timedelta | str | None) -> Policy:
+    made = policies.from_spec(policy) if isinstance(policy, str) else policy
+    if margin is None:
+        return made
+    length = margin if isinstance(margin, str) else format_duration(margin)
+    return made.with_margin(parse_duration(length))
+
+
+def _length(value: timedelta | str) -> timedelta:
+    return parse_duration(value) if isinstance(value, str) else value

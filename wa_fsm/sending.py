@@ -1,0 +1,124 @@
+"""One send: decided at the moment it leaves, and what became of it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from wa_fsm.decision import Decision
+from wa_fsm.decisionlog import Entry
+from wa_fsm.events import Message, Sent
+from wa_fsm.stores.base import StoreError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from wa_fsm.gatekeeper import Gatekeeper
+
+
+class SendRefused(Exception):
+    """The policy refuses this send; nothing left.
+
+    Attributes:
+        decision: why, and what may be done instead.
+    """
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.text)
+        self.decision = decision
+
+
+class Sending:
+    """The context that ``Gatekeeper.sending`` gives.
+
+    Attributes:
+        decision: the verdict, from entering on. Under ``observe`` it may be a refusal.
+        entry: the decision in the log, from entering on.
+        left: when it was decided, from entering on.
+        outcome: empty while open, then ``sent``, ``failed CODE``, ``refused`` or ``unknown``.
+    """
+
+    def __init__(
+        self,
+        gate: Gatekeeper,
+        number: str,
+        names: tuple[str, ...],
+        message: Message,
+        again: Sending | None = None,
+    ) -> None:
+        self._gate = gate
+        self._number = number
+        self._names = names
+        self._contact = names[0]
+        self._message = message
+        self._again: Entry | None = None if again is None else again.entry
+        self.outcome = ""
+
+    def __enter__(self) -> Self:
+        gate = self._gate
+        if len(self._names) > 1:
+            with suppress(StoreUnavailable):  # then the question below says so
+                gate.same(self._number, self._names)
+        self.left = gate.now()
+        self.decision = gate.decide_now(self._number, self._contact, self._message, self.left)
+        mode = gate.mode(self._number)
+        self.entry: Entry = gate.decisions.entry(
+            self.left, self._number, self._contact, self.decision, mode, "sending", self._again
+        )
+        if not self.decision.allowed and mode == "enforce":
+            self.outcome = "refused"
+            gate.decisions.note(self.entry.row("refused"))
+            raise SendRefused(self.decision)
+        return self
+
+    def sent(self, message_id: str, wa_id: str | None = None, *others: str) -> None:
+        """It left: from now on it is a fact.
+
+        Args:
+            message_id: the wamid of WhatsApp's answer.
+            wa_id: the contact's name in that answer, where it gives one; it becomes an alias.
+            others: more names that the answer gives, such as a BSUID.
+
+        Raises:
+            StoreUnavailable: it could not be recorded; this may be called again.
+            RuntimeError: it was settled already.
+        """
+        self._still_open()
+        gate = self._gate
+        fact = Sent(self._number, self._contact, self.decision.at, message_id, self._message)
+        row = self.entry.row("sent", message_id)
+        gate.record_sent(fact, self.left, row, others if wa_id is None else (wa_id, *others))
+        self.outcome = "sent"
+        gate.decisions.tell([row])
+
+    def failed(self, code: int | None = None) -> None:
+        """It did not leave, or WhatsApp refused it at once: no fact.
+
+        Args:
+            code: WhatsApp's error code, where there is one.
+
+        Raises:
+            StoreUnavailable: it could not be logged; no fact depends on it.
+            RuntimeError: it was settled already.
+        """
+        self._still_open()
+        self._settle("failed" if code is None else f"failed {code}")
+
+    def _still_open(self) -> None:
+        if self.outcome:
+            raise RuntimeError(f"this send is settled already: {self.outcome}")
+
+    def _settle(self, outcome: str) -> None:
+        self.outcome = outcome
+        self._gate.decisions.write(self.entry.row(outcome))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self.outcome:
+            try:
+                self._settle("unknown")
+            except StoreError:
+                self._gate.decisions.lost += 1  # never hide what happened inside

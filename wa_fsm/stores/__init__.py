@@ -1,0 +1,44 @@
+"""Stores by their URI: ``memory://``, ``sqlite:///path``, ``postgresql://…``, ``redis://…``."""
+
+from __future__ import annotations
+
+from wa_fsm.clock import Clock, system_clock
+from wa_fsm.stores.base import Store, StoreError, StoreRefused, StoreUnavailable
+
+__all__ = ["Store", "StoreError", "StoreRefused", "StoreUnavailable", "open_store"]
+
+
+def open_store(uri: str, now: Clock = system_clock) -> Store:
+    """The store of this URI, initialised where it is new.
+
+    Args:
+        uri: ``memory://``; ``sqlite:///relative.db`` or ``sqlite:////absolute.db``, with
+            ``?synchronous=normal`` for those who accept losing the last moments in a loss of
+            power; ``postgresql://…``; ``redis://…`` (``?durable=no`` for tests).
+        now: the clock that says when a new store begins.
+
+    Raises:
+        ValueError: no such kind of store.
+        StoreUnavailable: it cannot be reached.
+        StoreRefused: it must not be used as it is.
+    """
+    scheme = uri.partition("://")[0]
+    if scheme == "memory":
+        from wa_fsm.stores.memory import MemoryStore
+
+        return MemoryStore(now())
+    if scheme == "sqlite":
+        from wa_fsm.stores.sqlite import SqliteStore
+
+        return SqliteStore.from_uri(uri, now)
+    if scheme in ("postgresql", "postgres"):
+        from wa_fsm.stores.postgres import PostgresStore
+
+        return PostgresStore.from_uri(uri, now)
+    if scheme in ("redis", "rediss", "unix"):
+        from wa_fsm.stores.redis import RedisStore
+
+        return RedisStore.from_uri(uri, now)
+    raise ValueError(
+        f"no store for `{uri}`; expected memory://, sqlite:///PATH, postgresql://… or redis://…"
+    )

@@ -1,0 +1,34 @@
+"""The options that a store's URI carries for us, told apart from those of its driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlencode
+
+
+def taken(uri: str, defaults: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """A URI without our options, and their values.
+
+    Args:
+        uri: such as ``redis://host/0?durable=no``.
+        defaults: our options with what holds where the URI does not name them.
+    """
+    base, mark, query = uri.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    ours = {**defaults, **{name: value for name, value in pairs if name in defaults}}
+    rest = urlencode([pair for pair in pairs if pair[0] not in defaults])
+    return (f"{base}{mark}{rest}" if rest else base), ours
+
+
+def yes(name: str, value: str) -> bool:
+    """The value of an option that is ``yes`` or ``no``. Raises ValueError when it is neither."""
+    if value not in ("yes", "no"):
+        raise ValueError(f"`{name}` is `yes` or `no`, got `{value}`")
+    return value == "yes"
+
+
+def count(name: str, value: str) -> int:
+    """The value of an option that is a number from 1 on. Raises ValueError when it is not."""
+    if not value.isascii() or not value.isdigit() or int(value) < 1:
+        raise ValueError(f"`{name}` is a whole number from 1 on, got `{value}`")
+    return int(value)

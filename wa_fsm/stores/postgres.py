@@ -1,0 +1,376 @@
+"""``postgresql://``: for services of many processes that have a PostgreSQL.
+
+House rules:
+
+* Learning is one upsert per batch: the row with the least precedence stays, whoever comes first.
+  So writers need no lock among them; where two meet in a deadlock all the same, one tries again.
+* What is acknowledged is on the server's disk: a server that would not see to that is refused
+  (``?durable=no`` accepts it). Each new connection looks again.
+* Reading is one statement, so that it sees one state of the store and costs one round trip.
+* What is read beside other work for hours (openers) comes in pages; what must be seen at one
+  instant (keys, log, export) has a cursor on the server.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, LiteralString, Self, TypeVar
+
+import psycopg
+from psycopg import errors
+
+from wa_fsm.clock import Clock
+from wa_fsm.deliveries import Snapshot
+from wa_fsm.stores import options
+from wa_fsm.stores import postgres_sql as sql
+from wa_fsm.stores.base import (
+    SCHEMA,
+    Batch,
+    Began,
+    Claim,
+    Fact,
+    FactRows,
+    KeySnapshot,
+    Known,
+    Link,
+    LogRow,
+    Opener,
+    Row,
+    Status,
+    StoreRefused,
+    StoreUnavailable,
+    Written,
+    batch_of,
+    from_millis,
+    newest_snapshot,
+    to_millis,
+)
+from wa_fsm.stores.postgres_pool import Connection, Pool
+from wa_fsm.stores.postgres_rows import (
+    Part,
+    fact_columns,
+    fact_of,
+    parts,
+    plain,
+    snapshot_columns,
+    written,
+)
+from wa_fsm.stores.rows import escaped, log_from, snapshot_of, snapshot_text, status_from, unescaped
+
+PAGE: Final = 1000
+ATTEMPTS: Final = 8  # of a transaction that met another one in a deadlock
+
+_T = TypeVar("_T")
+
+
+class PostgresStore:
+    """A store in a PostgreSQL database, in tables whose names begin with ``wafsm_``.
+
+    Args:
+        uri: as libpq takes it.
+        now: the clock that says when a new store begins.
+        durable: refuse a server that acknowledges what is not yet on its disk.
+        size: how many calls of this process may be under way at once.
+
+    Raises:
+        ValueError: the URI cannot be read.
+        StoreUnavailable: the server cannot be reached.
+        StoreRefused: it is not durable, or its schema is newer than this program.
+    """
+
+    began: datetime
+
+    def __init__(self, uri: str, now: Clock, *, durable: bool = True, size: int = 10) -> None:
+        self._durable = durable
+        self._pool = Pool(uri, size, self._opened)
+        try:
+            self._again(lambda connection: self._begin(connection, now))
+        except BaseException:
+            self._pool.close()
+            raise
+
+    @classmethod
+    def from_uri(cls, uri: str, now: Clock) -> Self:
+        """The store of a ``postgresql://`` URI.
+
+        Beside libpq's options the URI may carry ``durable=no`` and ``pool=N``. ``connect_timeout``
+        is 5 seconds where the URI does not say otherwise.
+        """
+        rest, ours = options.taken(uri, {"durable": "yes", "pool": "10"})
+        durable = options.yes("durable", ours["durable"])
+        return cls(rest, now, durable=durable, size=options.count("pool", ours["pool"]))
+
+    # -- beginning ---------------------------------------------------------------------------
+
+    def _opened(self, connection: Connection) -> None:
+        connection.execute(sql.PLANS, prepare=False)
+        if self._durable:
+            for sentence in self._not_durable(connection):
+                raise StoreRefused(f"{sentence}, or say ?durable=no")
+
+    def _not_durable(self, connection: Connection) -> Iterator[str]:
+        commit, fsync = connection.execute(sql.SETTINGS, prepare=False).fetchone() or ("", "")
+        lost = "so it may lose what it acknowledged; set it to `on`"
+        if commit == "off":
+            yield f"{self._pool.where} has synchronous_commit = off, {lost}"
+        if fsync == "off":
+            yield f"{self._pool.where} has fsync = off, {lost}"
+
+    def _begin(self, connection: Connection, now: Clock) -> None:
+        with connection.transaction():
+            if not self._current(connection):
+                connection.execute("select pg_advisory_xact_lock(%s)", [sql.LOCK])
+                if not self._current(connection):
+                    self._migrate(connection, now)
+        meta = connection.execute(sql.META).fetchone()
+        assert meta is not None
+        self.began = from_millis(meta[1])
+
+    def _current(self, connection: Connection) -> bool:
+        """Whether the schema is the one that we write. Raises StoreRefused where it is newer."""
+        version = self._version(connection)
+        if version is not None and version > SCHEMA:
+            raise StoreRefused(
+                f"{self._pool.where} has schema {version}, and this program knows up to {SCHEMA}; "
+                "use a newer wa-fsm"
+            )
+        return version == SCHEMA
+
+    def _version(self, connection: Connection) -> int | None:
+        exists = connection.execute(sql.EXISTS, prepare=False).fetchone()
+        meta = None
+        if exists == (True,):
+            meta = connection.execute(sql.META, prepare=False).fetchone()
+        return None if meta is None else int(meta[0])
+
+    def _migrate(self, connection: Connection, now: Clock) -> None:
+        version = self._version(connection)
+        if version is None:
+            for statement in sql.CREATE:
+                connection.execute(statement, prepare=False)
+            connection.execute(sql.INITIALISE, [SCHEMA, to_millis(now())])
+            return
+        for each in range(version, SCHEMA):
+            for statement in sql.MIGRATIONS[each]:
+                connection.execute(statement, prepare=False)
+        connection.execute(sql.MIGRATED, [SCHEMA])
+
+    def _again(self, work: Callable[[Connection], _T]) -> _T:
+        """What `work` gives with a connection; once more where it met another in a deadlock."""
+        for attempt in range(ATTEMPTS):
+            try:
+                with self._pool.connection() as connection:
+                    return work(connection)
+            except StoreUnavailable as error:
+                met = (errors.DeadlockDetected, errors.SerializationFailure)
+                if not isinstance(error.__cause__, met) or attempt == ATTEMPTS - 1:
+                    raise
+            time.sleep(random.uniform(0, 0.01 * 2**attempt))
+        raise AssertionError("the last attempt returns or raises")
+
+    # -- learning ----------------------------------------------------------------------------
+
+    def write(self, batch: Batch) -> Written:
+        """Learn all of it in one transaction: one round trip."""
+        wanted = list(parts(batch))
+        if not wanted:
+            return Written(0, 0)
+        new = self._write_all(wanted)
+        return Written(new, len(batch.facts) + len(batch.statuses) - new)
+
+    def _write_all(self, wanted: Sequence[Part]) -> int:
+        return self._again(lambda connection: written(connection, wanted)) if wanted else 0
+
+    # -- answering ---------------------------------------------------------------------------
+
+    def read(self, number: str, contact: str) -> Known:
+        """What is known of a contact, in one statement."""
+        spoken = escaped(number)
+        asked = [escaped(contact), spoken, spoken, spoken]
+        with self._pool.connection() as connection:
+            rows = connection.execute(sql.READ, asked, binary=True).fetchall()
+        if not rows:
+            raise StoreUnavailable(f"{self._pool.where} has lost its table `wafsm_meta`")
+        raw, statuses, began, texts = rows[0][:4]
+        self.began = from_millis(began)
+        facts = [row[4:] for row in rows if row[4] is not None]
+        shots = [snapshot_of(text) for text in texts]
+        names = tuple(sorted(map(unescaped, raw)))
+        known = FactRows(facts, lambda row: fact_of((spoken, *row)))
+        return Known(names, known, newest_snapshot(shots), statuses)
+
+    def statuses(self) -> tuple[int, Sequence[Status]]:
+        """All template statuses."""
+        with self._pool.connection() as connection:
+            rows = connection.execute(sql.ALL_STATUSES).fetchall()
+        learnt = [status_from(plain(row[1:])) for row in rows if row[1] is not None]
+        return rows[0][0], learnt
+
+    def openers(self, since: datetime, until: datetime) -> Iterator[Opener]:
+        """Facts that may open, in order, page by page."""
+        place: tuple[Any, ...] = (to_millis(since) + 1, "", "", "", -1)
+        last = to_millis(until)
+        while True:
+            with self._pool.connection() as connection:
+                rows = connection.execute(sql.OPENERS, [*place, last, PAGE]).fetchall()
+            for at, number, contact, id_, _ in rows:
+                names = unescaped(number), unescaped(contact), unescaped(id_)
+                yield Opener(from_millis(at), *names)
+            if len(rows) < PAGE:
+                return
+            place = rows[-1]
+
+    def claim(self, claim: Claim, now: datetime) -> bool:
+        """Take a claim, in one upsert."""
+        with self._pool.connection() as connection:
+            values = [*_claim_values(claim), to_millis(now)]
+            return connection.execute(sql.CLAIM, values).fetchone() is not None
+
+    def done(self, claim: Claim) -> None:
+        """End a claim for good."""
+        with self._pool.connection() as connection:
+            connection.execute(sql.DONE, _claim_values(claim))
+
+    def log(self, number: str | None = None, names: Sequence[str] = ()) -> Iterator[LogRow]:
+        """Decisions, oldest first, with a cursor on the server."""
+        spoken = None if number is None else escaped(number)
+        wanted = [escaped(name) for name in names]
+        for row in self._stream((sql.LOG_ROWS, [spoken, spoken, wanted, wanted])):
+            yield log_from(plain(row))
+
+    def links(self, names: Sequence[str]) -> Sequence[Link]:
+        """The links that touch any of these names."""
+        wanted = [escaped(name) for name in names]
+        with self._pool.connection() as connection:
+            rows = connection.execute(sql.LINKS_OF, [wanted, wanted]).fetchall()
+        return sorted((_link(row) for row in rows), key=lambda link: (link.how, link.a, link.b))
+
+    def counts(self) -> Mapping[str, int]:
+        """Counters."""
+        with self._pool.connection() as connection:
+            rows = connection.execute(sql.ALL_COUNTS).fetchall()
+        return {unescaped(name): count for name, count in rows}
+
+    def keys(self) -> Iterator[tuple[str, str]]:
+        """Every key, with a cursor on the server."""
+        for number, contact in self._stream((sql.KEYS, [])):
+            yield unescaped(number), unescaped(contact)
+
+    def _stream(self, *parts: Part) -> Iterator[tuple[Any, ...]]:
+        """The rows of some statements, all of one instant."""
+        with self._pool.connection(bounded=False) as connection, connection.transaction():
+            connection.execute(sql.STREAM)
+            connection.execute(sql.PLANS_OF_STREAM)
+            for statement, values in parts:
+                with connection.cursor(name="wafsm_stream") as cursor:
+                    cursor.itersize = PAGE
+                    cursor.execute(statement, values)
+                    yield from cursor
+
+    # -- keeping house -----------------------------------------------------------------------
+
+    def fold(self, number: str, contact: str, snapshot: Snapshot, folded: Sequence[Fact]) -> None:
+        """Put a snapshot in the place of facts, unless another fold went as far meanwhile."""
+        key = [escaped(contact), escaped(number)]
+        until = to_millis(snapshot.until)
+        rows = fact_columns(folded)
+
+        def work(connection: Connection) -> None:
+            with connection.transaction():
+                connection.execute(sql.FOLD_LOCK, key)
+                kept = connection.execute(sql.FOLDED, [*key, *key]).fetchone()
+                if kept is not None and kept[0] > until:
+                    return
+                gone = connection.execute(sql.UNFACT, rows).rowcount if folded else 0
+                if kept is not None and kept[0] == until and gone < len(folded):
+                    raise psycopg.Rollback
+                text = escaped(snapshot_text(snapshot))
+                connection.execute(sql.FOLD, [key[1], key[0], until, text])
+
+        self._again(work)
+
+    def export(self) -> Iterator[Row]:
+        """Everything, as it stood at one instant."""
+        yield Began(self.began)
+        yield from self._rows(sql.ALL_LINKS, _link)
+        _, statuses = self.statuses()
+        yield from statuses
+        for number, contact, text in self._stream((sql.ALL_SNAPSHOTS, [])):
+            yield KeySnapshot(unescaped(number), unescaped(contact), snapshot_of(text))
+        yield from self._rows(sql.ALL_FACTS, fact_of)
+        yield from self.log()
+
+    def _rows(
+        self, statement: LiteralString, made: Callable[[tuple[Any, ...]], Row]
+    ) -> Iterator[Row]:
+        return (made(row) for row in self._stream((statement, [])))
+
+    def load(self, rows: Iterable[Row]) -> int:
+        """Take rows in, some hundreds at a time."""
+        count, source = 0, iter(rows)
+        while page := list(islice(source, PAGE)):
+            count += len(page)
+            wanted = list(parts(batch_of(page)))
+            shots = [row for row in page if isinstance(row, KeySnapshot)]
+            if shots:
+                wanted.append((sql.SNAPSHOTS, snapshot_columns(shots)))
+            began = [to_millis(row.at) for row in page if isinstance(row, Began)]
+            if began:
+                wanted.append((sql.BEGAN, [min(began)]))
+            self._write_all(wanted)
+            self.began = min([self.began, *(row.at for row in page if isinstance(row, Began))])
+        return count
+
+    def prune(self, before: datetime) -> int:
+        """Forget decisions and claims."""
+        return self._delete([(statement, [to_millis(before)]) for statement in sql.PRUNE])
+
+    def forget(self, names: Sequence[str]) -> int:
+        """Erase names."""
+        wanted = [escaped(name) for name in names]
+        return self._delete([(text, [wanted] * text.count("%s")) for text in sql.FORGET])
+
+    def _delete(self, parts: Sequence[Part]) -> int:
+        def work(connection: Connection) -> int:
+            with connection.transaction():
+                return sum(connection.execute(*part).rowcount for part in parts)
+
+        return self._again(work)
+
+    def compact(self) -> None:
+        """Give space back to the system. Each table is locked while it is written anew."""
+        with self._pool.connection() as connection:
+            for table in sql.TABLES:
+                connection.execute(f"vacuum (full, analyze) {table}", prepare=False)
+
+    def check(self) -> Sequence[str]:
+        """What is wrong with the store, a sentence each."""
+        with self._pool.connection() as connection:
+            found = list(self._not_durable(connection)) if self._durable else []
+            names = list(sql.TABLES + sql.INDEXES)
+            rows = connection.execute(sql.MISSING, [names, names]).fetchall()
+            found += [f"the table or index `{name}` is missing or invalid" for (name,) in rows]
+            version = self._version(connection)
+            if version != SCHEMA:
+                found.append(f"the schema is {version}, and this program writes {SCHEMA}")
+            if connection.execute("select pg_is_in_recovery()").fetchone() == (True,):
+                found.append(f"{self._pool.where} is a standby and takes no writes")
+        return found
+
+    def close(self) -> None:
+        """Close this process's connections. A later call opens them again."""
+        self._pool.close()
+
+
+def _claim_values(claim: Claim) -> list[Any]:
+    names = escaped(claim.number), escaped(claim.contact), escaped(claim.opener)
+    return [*names, to_millis(claim.until)]
+
+
+def _link(row: Sequence[Any]) -> Link:
+    how, a, b = row
+    return Link(how, unescaped(a), unescaped(b))

@@ -1,0 +1,141 @@
+"""From a batch to the statements that write it, and from rows of PostgreSQL back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, LiteralString, TypeAlias
+
+import psycopg
+
+from wa_fsm.stores import postgres_sql as sql
+from wa_fsm.stores.base import Batch, Fact, KeySnapshot, Role, from_millis, to_millis
+from wa_fsm.stores.postgres_pool import Connection
+from wa_fsm.stores.rows import (
+    escaped,
+    log_values,
+    snapshot_text,
+    status_values,
+    unescaped,
+)
+
+Part: TypeAlias = tuple[LiteralString, Sequence[Any]]
+
+ROLES: Final[tuple[Role, ...]] = ("in", "out", "fail")
+_ROLE: Final = {role: number for number, role in enumerate(ROLES)}
+
+
+def parts(batch: Batch) -> Iterator[Part]:
+    """The statements that write a batch, those that count what is new first."""
+    if len(batch.facts) == 1:
+        yield sql.FACT, fact_row(batch.facts[0])
+    elif batch.facts:
+        yield sql.FACTS, fact_columns(_least(batch.facts))
+    if batch.statuses:
+        yield sql.STATUSES, columns(sorted(map(status_values, batch.statuses)))
+    if batch.links:
+        links = sorted({(link.how, link.a, link.b) for link in batch.links})
+        yield sql.LINKS, columns(links)
+    if batch.log:
+        rows = {row.id: log_values(row) for row in batch.log}
+        yield sql.LOG, columns([rows[id_] for id_ in sorted(rows)])
+    if batch.outcomes:
+        yield sql.OUTCOMES, columns(sorted(batch.outcomes.items()))
+    if batch.counts:
+        yield sql.COUNTS, columns(sorted(batch.counts.items()))
+
+
+def fact_row(fact: Fact) -> tuple[Any, ...]:
+    """A fact as the values of a row; its role is a number."""
+    at, arrived, opens_at = fact.at, fact.arrived, fact.opens_at
+    when = to_millis(at)
+    return (
+        escaped(fact.number),
+        escaped(fact.contact),
+        _ROLE[fact.role],
+        escaped(fact.id),
+        when,
+        when if arrived == at else to_millis(arrived),
+        fact.order,
+        escaped(fact.data),
+        None if opens_at is None else when if opens_at == at else to_millis(opens_at),
+    )
+
+
+def fact_of(row: Sequence[Any]) -> Fact:
+    """The same back, from a row of the database."""
+    number, contact, role, id_, at, arrived, order, data, opens_at = row
+    when = from_millis(at)
+    return Fact(
+        unescaped(number),
+        unescaped(contact),
+        ROLES[role],
+        unescaped(id_),
+        when,
+        when if arrived == at else from_millis(arrived),
+        order,
+        unescaped(data),
+        None if opens_at is None else when if opens_at == at else from_millis(opens_at),
+    )
+
+
+def fact_columns(facts: Iterable[Fact]) -> list[list[Any]]:
+    """Facts as one list for each column; none where there are no facts."""
+    return [list(column) for column in zip(*map(fact_row, facts), strict=True)]
+
+
+def _least(facts: Iterable[Fact]) -> list[Fact]:
+    """Of the deliveries with one key the one that counts, sorted by key."""
+    least: dict[tuple[str, str, str, str], Fact] = {}
+    for fact in facts:
+        key = (fact.contact, fact.number, fact.role, fact.id)
+        kept = least.get(key)
+        if kept is None or fact.precedence < kept.precedence:
+            least[key] = fact
+    return [least[key] for key in sorted(least)]
+
+
+def written(connection: Connection, wanted: Sequence[Part]) -> int:
+    """Run statements as one transaction, in one round trip; how many facts and statuses are new."""
+    if len(wanted) == 1:
+        return _new(wanted[0], connection.execute(*wanted[0]))
+    with connection.pipeline():  # `transaction()` would wait for the answer to its `begin`
+        connection.execute("begin", prepare=False)
+        ran = [connection.execute(*part) for part in wanted]
+        connection.execute("commit", prepare=False)
+    return sum(map(_new, wanted, ran))
+
+
+def _new(part: Part, ran: psycopg.Cursor[tuple[Any, ...]]) -> int:
+    if part[0] is sql.STATUSES:
+        return sum(count for (count,) in ran)
+    if part[0] in (sql.FACT, sql.FACTS):
+        return sum(inserted for (inserted,) in ran)
+    return 0
+
+
+def _safe(value: Any) -> Any:
+    return escaped(value) if isinstance(value, str) else value
+
+
+def plain(row: Iterable[Any]) -> list[Any]:
+    """A row of the database as its values were given."""
+    return [unescaped(value) if isinstance(value, str) else value for value in row]
+
+
+def columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """Rows as one list for each column."""
+    return [[_safe(value) for value in column] for column in zip(*rows, strict=True)]
+
+
+def snapshot_columns(rows: Iterable[KeySnapshot]) -> list[list[Any]]:
+    """Snapshots as columns, sorted by key, of each key the newest."""
+    newest: dict[tuple[str, str], KeySnapshot] = {}
+    for row in rows:
+        key = (row.contact, row.number)
+        if key not in newest or newest[key].snapshot.until < row.snapshot.until:
+            newest[key] = row
+    ordered = [newest[key] for key in sorted(newest)]
+    return columns(
+        (row.number, row.contact, to_millis(row.snapshot.until), snapshot_text(row.snapshot))
+        for row in ordered
+    )

@@ -1,0 +1,237 @@
+"""The tables and statements of ``postgresql://``.
+
+House rules:
+
+* Every statement that writes several rows takes arrays, sorted by the rows' keys, so that two
+  writers lock rows in one order. One statement is one transaction unless said otherwise.
+* Instants are whole milliseconds. Texts compare by code point (collation ``C``).
+* Facts are found by 64-bit hashes of the contact and of the rest of the key: an index of ids as
+  they are would take as much room as the facts. Two facts of one contact would have to meet in
+  a 64-bit hash to be taken for one.
+"""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+LOCK: Final = 0x77612D66736D  # "wa-fsm": whoever initialises or migrates holds it
+
+_OF_CONTACT: Final = "hashtextextended(contact, 0)"
+_OF_REST: Final = "hashtextextended(id, hashtextextended(number, role))"
+_TEXT: Final = 'text collate "C" not null'
+
+CREATE: Final[tuple[LiteralString, ...]] = (
+    """create table wafsm_meta (
+         one boolean primary key default true check (one),
+         version integer not null, began bigint not null, statuses bigint not null default 0)""",
+    f"""create table wafsm_facts (
+         at bigint not null, arrived bigint not null, opens_at bigint, ord integer not null,
+         role smallint not null, number {_TEXT}, contact {_TEXT}, id {_TEXT}, data {_TEXT})""",
+    f"create unique index wafsm_facts_key on wafsm_facts ({_OF_CONTACT}, {_OF_REST})",
+    "create index wafsm_facts_opens on wafsm_facts (opens_at) where opens_at is not null",
+    f"""create table wafsm_snapshots (
+         until bigint not null, number {_TEXT}, contact {_TEXT}, snapshot {_TEXT})""",
+    f"""create unique index wafsm_snapshots_key
+         on wafsm_snapshots ({_OF_CONTACT}, hashtextextended(number, 0))""",
+    f"create table wafsm_links (how {_TEXT}, a {_TEXT}, b {_TEXT}, primary key (a, b, how))",
+    "create index wafsm_links_b on wafsm_links (b)",
+    f"""create table wafsm_statuses (
+         name {_TEXT}, language {_TEXT}, status {_TEXT},
+         at bigint not null, arrived bigint not null, ord integer not null,
+         primary key (name, language, status, at, arrived, ord))""",
+    f"""create table wafsm_log (
+         id {_TEXT} primary key, time bigint not null, number {_TEXT}, contact {_TEXT},
+         policy {_TEXT}, version {_TEXT}, message {_TEXT}, allowed boolean not null,
+         reason {_TEXT}, rule {_TEXT}, mode {_TEXT}, asked_by {_TEXT},
+         outcome {_TEXT}, message_id {_TEXT})""",
+    "create index wafsm_log_time on wafsm_log (time)",
+    "create index wafsm_log_contact on wafsm_log (contact)",
+    "create index wafsm_log_message on wafsm_log (message_id) where message_id <> ''",
+    f"""create table wafsm_claims (
+         number {_TEXT}, contact {_TEXT}, opener {_TEXT},
+         until bigint not null, done boolean not null, primary key (contact, number, opener))""",
+    f"create table wafsm_counts (name {_TEXT} primary key, count bigint not null)",
+)
+
+TABLES: Final[tuple[LiteralString, ...]] = (
+    "wafsm_facts",
+    "wafsm_snapshots",
+    "wafsm_links",
+    "wafsm_statuses",
+    "wafsm_log",
+    "wafsm_claims",
+    "wafsm_counts",
+)
+
+INDEXES: Final[tuple[LiteralString, ...]] = (
+    "wafsm_facts_key",
+    "wafsm_facts_opens",
+    "wafsm_snapshots_key",
+    "wafsm_links_b",
+    "wafsm_log_time",
+    "wafsm_log_contact",
+    "wafsm_log_message",
+)
+
+MIGRATIONS: Final[dict[int, tuple[LiteralString, ...]]] = {}
+"""From a version to the statements that make the next one of it."""
+
+SETTINGS: Final = """select current_setting('synchronous_commit'), current_setting('fsync')"""
+
+PLANS: Final = """select set_config('enable_seqscan', 'off', false),
+    set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)"""
+"""Every statement has an index and few rows to find; a plan made while a table was small would
+read all of it for as long as nobody has counted its rows."""
+
+STREAM: Final = "set transaction isolation level repeatable read, read only"
+PLANS_OF_STREAM: Final = "set local enable_seqscan = on"
+MISSING: Final = """select name from unnest(%s::text[]) as t (name)
+    where to_regclass(name) is null
+    union all
+    select indexrelid::regclass::text from pg_index
+    where indrelid in (select to_regclass(name) from unnest(%s::text[]) as t (name))
+      and not indisvalid
+    order by 1"""
+EXISTS: Final = """select exists (
+    select from pg_class where relname = 'wafsm_meta' and pg_table_is_visible(oid))"""
+"""Not ``to_regclass``: it goes on saying no when another program has made the table meanwhile."""
+META: Final = "select version, began from wafsm_meta"
+INITIALISE: Final = "insert into wafsm_meta (version, began) values (%s, %s)"
+MIGRATED: Final = "update wafsm_meta set version = %s"
+BEGAN: Final = "update wafsm_meta set began = least(began, %s) returning began"
+
+_LEARN: Final = f"""on conflict ({_OF_CONTACT}, {_OF_REST}) do update set
+      at = excluded.at, arrived = excluded.arrived, opens_at = excluded.opens_at,
+      ord = excluded.ord, data = excluded.data
+    where (excluded.arrived, excluded.ord, excluded.at, excluded.data)
+        < (f.arrived, f.ord, f.at, f.data)
+    returning xmax = 0"""
+_FACT: Final = "number, contact, role, id, at, arrived, ord, data, opens_at"
+
+FACT: Final = f"""insert into wafsm_facts as f ({_FACT})
+    values (%s, %s, %s::smallint, %s, %s::bigint, %s::bigint, %s::integer, %s, %s::bigint)
+    {_LEARN}"""
+
+_FACTS_GIVEN: Final = f"""unnest(%s::text[], %s::text[], %s::smallint[], %s::text[], %s::bigint[],
+      %s::bigint[], %s::integer[], %s::text[], %s::bigint[]) as g ({_FACT})"""
+
+FACTS: Final = f"insert into wafsm_facts as f ({_FACT}) select * from {_FACTS_GIVEN} {_LEARN}"
+
+LINKS: Final = """insert into wafsm_links (how, a, b)
+    select * from unnest(%s::text[], %s::text[], %s::text[]) on conflict do nothing"""
+
+STATUSES: Final = """with fresh as (
+      insert into wafsm_statuses (name, language, status, at, arrived, ord)
+      select * from unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
+        %s::integer[])
+      on conflict do nothing returning 1)
+    update wafsm_meta set statuses = statuses + (select count(*) from fresh)
+    where exists (select from fresh) returning (select count(*) from fresh)"""
+
+_LOG: Final = """id, time, number, contact, policy, version, message, allowed, reason, rule,
+      mode, asked_by, outcome, message_id"""
+LOG: Final = f"""insert into wafsm_log ({_LOG})
+    select * from unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
+      %s::text[], %s::boolean[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+      %s::text[])
+    on conflict (id) do update set (time, number, contact, policy, version, message, allowed,
+      reason, rule, mode, asked_by, outcome, message_id) = row (excluded.time, excluded.number,
+      excluded.contact, excluded.policy, excluded.version, excluded.message, excluded.allowed,
+      excluded.reason, excluded.rule, excluded.mode, excluded.asked_by, excluded.outcome,
+      excluded.message_id)"""
+
+OUTCOMES: Final = """update wafsm_log l set outcome = o.outcome
+    from unnest(%s::text[], %s::text[]) as o (message_id, outcome)
+    where l.message_id = o.message_id and l.message_id <> ''"""
+
+COUNTS: Final = """insert into wafsm_counts as c (name, count)
+    select * from unnest(%s::text[], %s::bigint[])
+    on conflict (name) do update set count = c.count + excluded.count"""
+
+NAMES: Final = """with recursive names (name) as (
+      select %s::text collate "C"
+      union
+      select x.name from names n cross join lateral (
+        select b from wafsm_links where a = n.name and how = 'same'
+        union all
+        select a from wafsm_links where b = n.name and how = 'same') x (name))"""
+
+READ: Final = f"""{NAMES},
+    every as materialized (
+      select array_agg(name) as names, array_agg(hashtextextended(name, 0)) as hashes from names)
+    select e.names, m.statuses, m.began,
+      array(select s.snapshot from wafsm_snapshots s
+        where hashtextextended(s.contact, 0) = any (e.hashes)
+          and hashtextextended(s.number, 0) = hashtextextended(%s, 0)
+          and s.contact = any (e.names) and s.number = %s),
+      f.contact, f.role, f.id, f.at, f.arrived, f.ord, f.data, f.opens_at
+    from every e join wafsm_meta m on m.one
+    left join wafsm_facts f on hashtextextended(f.contact, 0) = any (e.hashes)
+      and f.contact = any (e.names) and f.number = %s"""
+
+ALL_STATUSES: Final = """select m.statuses, s.name, s.language, s.status, s.at, s.arrived, s.ord
+    from wafsm_meta m left join wafsm_statuses s on true
+    order by s.arrived, s.ord, s.name, s.language"""
+
+OPENERS: Final = """select opens_at, number, contact, id, role from wafsm_facts
+    where (opens_at, number, contact, id, role) > (%s, %s, %s, %s, %s) and opens_at <= %s
+    order by opens_at, number, contact, id, role limit %s"""
+
+CLAIM: Final = """insert into wafsm_claims as c (number, contact, opener, until, done)
+    values (%s, %s, %s, %s, false)
+    on conflict (contact, number, opener) do update set until = excluded.until
+    where not c.done and c.until <= %s returning 1"""
+
+DONE: Final = """insert into wafsm_claims (number, contact, opener, until, done)
+    values (%s, %s, %s, %s, true)
+    on conflict (contact, number, opener) do update set until = excluded.until, done = true"""
+
+LOG_ROWS: Final = f"""select {_LOG} from wafsm_log
+    where (%s::text is null or number = %s) and (%s::text[] = '{{}}' or contact = any (%s))
+    order by time, id"""
+
+LINKS_OF: Final = """select how, a, b from wafsm_links where a = any (%s) or b = any (%s)
+    order by how, a, b"""
+ALL_LINKS: Final = "select how, a, b from wafsm_links order by a, b, how"
+ALL_COUNTS: Final = "select name, count from wafsm_counts"
+KEYS: Final = """select number, contact from wafsm_facts
+    union select number, contact from wafsm_snapshots order by 1, 2"""
+ALL_SNAPSHOTS: Final = "select number, contact, snapshot from wafsm_snapshots"
+ALL_FACTS: Final = f"select {_FACT} from wafsm_facts"
+
+FOLD_LOCK: Final = "select pg_advisory_xact_lock(hashtextextended(%s, hashtextextended(%s, 0)))"
+FOLDED: Final = """select until from wafsm_snapshots
+    where hashtextextended(contact, 0) = hashtextextended(%s, 0)
+      and hashtextextended(number, 0) = hashtextextended(%s, 0)
+      and contact = %s and number = %s"""
+FOLD: Final = """insert into wafsm_snapshots (number, contact, until, snapshot)
+    values (%s, %s, %s, %s)
+    on conflict (hashtextextended(contact, 0), hashtextextended(number, 0))
+    do update set until = excluded.until, snapshot = excluded.snapshot"""
+SNAPSHOTS: Final = """insert into wafsm_snapshots as s (number, contact, until, snapshot)
+    select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::text[])
+    on conflict (hashtextextended(contact, 0), hashtextextended(number, 0))
+    do update set until = excluded.until, snapshot = excluded.snapshot
+    where s.until < excluded.until"""
+UNFACT: Final = f"""delete from wafsm_facts f using {_FACTS_GIVEN}
+    where hashtextextended(f.contact, 0) = hashtextextended(g.contact, 0)
+      and hashtextextended(f.id, hashtextextended(f.number, f.role))
+        = hashtextextended(g.id, hashtextextended(g.number, g.role))
+      and (f.number, f.contact, f.role, f.id, f.at, f.arrived, f.ord, f.data)
+        = (g.number, g.contact, g.role, g.id, g.at, g.arrived, g.ord, g.data)
+      and f.opens_at is not distinct from g.opens_at"""
+
+PRUNE: Final[tuple[LiteralString, ...]] = (
+    "delete from wafsm_log where time < %s",
+    "delete from wafsm_claims where until < %s",
+)
+
+FORGET: Final[tuple[LiteralString, ...]] = (
+    """delete from wafsm_facts using unnest(%s::text[]) as g (name)
+       where hashtextextended(contact, 0) = hashtextextended(g.name, 0) and contact = g.name""",
+    """delete from wafsm_snapshots using unnest(%s::text[]) as g (name)
+       where hashtextextended(contact, 0) = hashtextextended(g.name, 0) and contact = g.name""",
+    "delete from wafsm_log where contact = any (%s)",
+    "delete from wafsm_claims where contact = any (%s)",
+    "delete from wafsm_links where a = any (%s) or b = any (%s)",
+)

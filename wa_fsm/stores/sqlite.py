@@ -1,0 +1,408 @@
+"""``sqlite:///path``: one file, the standard library, any number of threads and processes.
+
+House rules:
+
+* What ``write`` returned from is on the disk: the journal is WAL and ``synchronous`` is FULL,
+  unless the URI says ``?synchronous=normal`` (then a loss of power may take the last moments).
+* Writers take turns (``turns.py``); readers never wait. What the threads of one process have to
+  write while one of them is at it goes into one transaction together.
+* Reading is one statement, which sees one state of the store; only a contact of several names
+  takes a second, in one transaction.
+* Rows that many may want to delete or take in go in portions, so that no writer waits long.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import Any, Final, Self, TypeAlias
+from urllib.parse import unquote
+
+from wa_fsm.clock import Clock
+from wa_fsm.deliveries import Snapshot
+from wa_fsm.stores import options
+from wa_fsm.stores import sqlite_sql as sql
+from wa_fsm.stores.base import (
+    Batch,
+    Began,
+    Claim,
+    Fact,
+    FactRows,
+    KeySnapshot,
+    Known,
+    Link,
+    LogRow,
+    Opener,
+    Row,
+    Status,
+    StoreError,
+    StoreUnavailable,
+    Written,
+    batch_of,
+    from_millis,
+    newest_snapshot,
+    to_millis,
+)
+from wa_fsm.stores.rows import (
+    escaped,
+    fact_from,
+    fact_values,
+    log_from,
+    log_values,
+    snapshot_of,
+    snapshot_text,
+    status_from,
+    status_values,
+    unescaped,
+)
+from wa_fsm.stores.sqlite_pool import Pool
+from wa_fsm.stores.sqlite_schema import flaws
+
+PAGE: Final = 1000
+
+_After: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+
+class _Job:
+    """A batch that waits to be written, and what became of it."""
+
+    __slots__ = ("batch", "error", "written")
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.written: Written | None = None
+        self.error: BaseException | None = None
+
+
+class SqliteStore:
+    """A store in a file.
+
+    Args:
+        path: of the file; it is made where it is not there, its folder is not.
+        now: the clock that says when a new store begins.
+        synchronous: ``full``, or ``normal``.
+
+    Raises:
+        ValueError: no such `synchronous`.
+        StoreUnavailable: the file cannot be opened.
+        StoreRefused: it is another program's, or its schema is newer than this program.
+    """
+
+    began: datetime
+
+    def __init__(self, path: str, now: Clock, synchronous: str = "full") -> None:
+        if synchronous not in ("full", "normal"):
+            raise ValueError(f"`synchronous` is `full` or `normal`, got `{synchronous}`")
+        self._pool = Pool(os.path.abspath(path), synchronous, now)
+        self._pool.open()
+        self._look()
+
+    @classmethod
+    def from_uri(cls, uri: str, now: Clock) -> Self:
+        """The store of a URI: ``sqlite:///relative.db``, ``sqlite:////absolute.db``.
+
+        Raises (beside what the class does):
+            ValueError: the URI names no file, or an option that is none.
+        """
+        rest, ours = options.taken(uri, {"synchronous": "full"})
+        path, unknown, more = rest.removeprefix("sqlite://").partition("?")
+        if unknown:
+            raise ValueError(f"unknown option `{more}`; expected `synchronous=full|normal`")
+        if not path.startswith("/") or path.endswith(("/", ":memory:")):
+            raise ValueError(
+                f"`{uri}` names no file; expected sqlite:///relative.db or sqlite:////absolute.db"
+                " (memory:// keeps nothing)"
+            )
+        name = unquote(path[1:])
+        absolute = "/" if name.startswith("/") else ""
+        return cls(absolute + name.lstrip("/"), now, ours["synchronous"])
+
+    def _look(self) -> None:
+        self.began = from_millis(self._pool.rows(sql.BEGAN)[0][0])
+
+    # -- learning ----------------------------------------------------------------------------
+
+    def write(self, batch: Batch) -> Written:
+        """Learn all of it in one transaction, together with what other threads have to write."""
+        job = _Job(batch)
+        waiting = self._pool.here().waiting
+        waiting.append(job)
+        try:
+            with self._pool.threads():
+                if job.written is None and job.error is None:
+                    self._write([waiting.popleft() for _ in range(len(waiting))])
+        except StoreUnavailable:
+            with suppress(ValueError):
+                waiting.remove(job)
+            raise
+        if job.error is not None:
+            raise job.error
+        assert job.written is not None
+        return job.written
+
+    def _write(self, jobs: Sequence[_Job]) -> None:
+        try:
+            made = self._pool.write_alone(lambda con: [_learn(con, job.batch) for job in jobs])
+            for job, written in zip(jobs, made, strict=True):
+                job.written = written
+        except BaseException as error:
+            if len(jobs) == 1 or not isinstance(error, Exception):
+                for job in jobs:
+                    job.error = error
+                return
+            for job in jobs:  # what one of them brought up must not be the others' fault
+                self._write([job])
+
+    # -- answering ---------------------------------------------------------------------------
+
+    def read(self, number: str, contact: str) -> Known:
+        """What is known of a contact, in one statement where it has one name."""
+        key = (escaped(number), escaped(contact))
+        rows = self._pool.rows(sql.READ, key)
+        facts, shots, statuses = [], [], 0
+        for row in rows:
+            name, text, other, at = row[:4]
+            if name is not None:
+                facts.append(row)
+            elif text is not None:
+                shots.append(snapshot_of(unescaped(text)))
+            elif other is not None:
+                return self._pool.read(lambda con: _read_all(con, *key))
+            else:
+                statuses = at or 0
+        return Known((contact,), _rows(key[0], facts), newest_snapshot(shots), statuses)
+
+    def statuses(self) -> tuple[int, Sequence[Status]]:
+        """All template statuses."""
+        rows = self._pool.rows(sql.STATUSES)
+        return rows[-1][-1] if rows else 0, [_status(row) for row in rows]
+
+    def openers(self, since: datetime, until: datetime) -> Iterator[Opener]:
+        """Facts that may open, in order, page by page."""
+        place: tuple[Any, ...] = (to_millis(since) + 1, "", "", "", "")
+        for row in self._paged(sql.OPENERS, (to_millis(until),), place, lambda row: row):
+            at, number, contact, id_, _ = row
+            yield Opener(from_millis(at), unescaped(number), unescaped(contact), unescaped(id_))
+
+    def _paged(
+        self, statement: str, asked: tuple[Any, ...], place: tuple[Any, ...], after: _After
+    ) -> Iterator[tuple[Any, ...]]:
+        """Rows in their order, a page at a time; no transaction is open in between."""
+        while True:
+            values = (*asked, *place, PAGE)
+            rows = self._pool.rows(statement, values)
+            yield from rows
+            if len(rows) < PAGE:
+                return
+            place = after(rows[-1])
+
+    def claim(self, claim: Claim, now: datetime) -> bool:
+        """Take a claim, in one upsert."""
+        values = (*_claim(claim), to_millis(now))
+        return self._pool.changed(sql.CLAIM, values) == 1
+
+    def done(self, claim: Claim) -> None:
+        """End a claim for good."""
+        self._pool.changed(sql.DONE, _claim(claim))
+
+    def log(self, number: str | None = None, names: Sequence[str] = ()) -> Iterator[LogRow]:
+        """Decisions, oldest first, page by page."""
+        statement = sql.log_rows(number is not None, len(names))
+        wanted = tuple(escaped(each) for each in (*([] if number is None else [number]), *names))
+        place: tuple[Any, ...] = (-(2**62), "")
+        while True:
+            values = (*place, *wanted, PAGE)
+            rows = self._pool.rows(statement, values)
+            yield from map(_log, rows)
+            if len(rows) < PAGE:
+                return
+            place = rows[-1][1], rows[-1][0]
+
+    def links(self, names: Sequence[str]) -> Sequence[Link]:
+        """The links that touch any of these names."""
+        wanted = [(name, name) for name in map(escaped, names)]
+
+        def work(con: sqlite3.Connection) -> set[Link]:
+            return {_link(row) for pair in wanted for row in con.execute(sql.LINKS_OF, pair)}
+
+        return sorted(self._pool.read(work), key=lambda link: (link.how, link.a, link.b))
+
+    def counts(self) -> Mapping[str, int]:
+        """Counters."""
+        rows = self._pool.rows(sql.COUNTS)
+        return {unescaped(name): value for name, value in rows}
+
+    def keys(self) -> Iterator[tuple[str, str]]:
+        """Every key, page by page."""
+        for number, contact in self._paged(sql.KEYS, (), ("", ""), lambda row: row):
+            yield unescaped(number), unescaped(contact)
+
+    # -- keeping house -----------------------------------------------------------------------
+
+    def fold(self, number: str, contact: str, snapshot: Snapshot, folded: Sequence[Fact]) -> None:
+        """Put a snapshot in the place of facts, unless another fold went as far meanwhile."""
+        shot, gone = _snapshot(KeySnapshot(number, contact, snapshot)), [_values(f) for f in folded]
+
+        def work(con: sqlite3.Connection) -> None:
+            if con.execute(sql.FOLD, shot).rowcount:
+                con.executemany(sql.UNFACT, gone)
+
+        self._pool.write(work)
+
+    def export(self) -> Iterator[Row]:
+        """Everything, as it stood at one instant."""
+        with self._pool.stream() as con:
+            yield Began(from_millis(con.execute(sql.BEGAN).fetchone()[0]))
+            yield from map(_link, con.execute(sql.ALL_LINKS))
+            yield from map(_status, con.execute(sql.STATUSES))
+            for number, contact, text in con.execute(sql.ALL_SNAPSHOTS):
+                yield KeySnapshot(
+                    unescaped(number), unescaped(contact), snapshot_of(unescaped(text))
+                )
+            yield from map(_fact, con.execute(sql.ALL_FACTS))
+            yield from map(_log, con.execute(sql.ALL_LOG))
+
+    def load(self, rows: Iterable[Row]) -> int:
+        """Take rows in, a portion at a time."""
+        count, source = 0, iter(rows)
+        while page := list(islice(source, PAGE)):
+            self._pool.write(partial(_load, rows=page))
+            count += len(page)
+        self._look()
+        return count
+
+    def prune(self, before: datetime) -> int:
+        """Forget decisions and claims, a portion at a time."""
+        count, values = 0, (to_millis(before), PAGE)
+        for statement in sql.PRUNE:
+            gone = PAGE
+            while gone == PAGE:
+                gone = self._pool.changed(statement, values)
+                count += gone
+        return count
+
+    def forget(self, names: Sequence[str]) -> int:
+        """Erase names, overwriting what stood there, in the journal too."""
+        wanted = [(escaped(name),) for name in names]
+
+        def work(con: sqlite3.Connection) -> int:
+            return sum(con.execute(each, n).rowcount for each in sql.FORGET for n in wanted)
+
+        count = self._pool.write(work)
+        self._pool.upkeep("PRAGMA wal_checkpoint(TRUNCATE)")
+        return count
+
+    def compact(self) -> None:
+        """Write the file anew without what is free in it. Writers wait for as long."""
+        self._pool.upkeep("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def check(self) -> Sequence[str]:
+        """What is wrong with the store, a sentence each."""
+        try:
+            return self._pool.read(lambda con: flaws(con, self._pool.path))
+        except StoreError as error:
+            return [str(error)]
+
+    def close(self) -> None:
+        """Let go of this process's connections. A later call opens them again."""
+        self._pool.close()
+
+
+def _learn(con: sqlite3.Connection, batch: Batch) -> Written:
+    new = 0
+    if batch.facts:
+        facts = [_values(fact) for fact in batch.facts]
+        new = con.executemany(sql.FACT, facts).rowcount
+        if new < len(facts):
+            con.executemany(sql.EARLIER, facts)
+    if batch.statuses:
+        new += con.executemany(
+            sql.STATUS, [_texts(status_values(s)) for s in batch.statuses]
+        ).rowcount
+    if batch.links:
+        con.executemany(sql.LINK, [(x.how, escaped(x.a), escaped(x.b)) for x in batch.links])
+    if batch.log:
+        con.executemany(sql.LOG, [_texts(log_values(row)) for row in batch.log])
+    if batch.outcomes:
+        found = [(escaped(what), escaped(id_)) for id_, what in batch.outcomes.items()]
+        con.executemany(sql.OUTCOME, found)
+    if batch.counts:
+        con.executemany(sql.COUNT, [(escaped(k), n) for k, n in batch.counts.items()])
+    return Written(new, len(batch.facts) + len(batch.statuses) - new)
+
+
+def _load(con: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    _learn(con, batch_of(rows))
+    con.executemany(sql.FOLD, [_snapshot(row) for row in rows if isinstance(row, KeySnapshot)])
+    began = [(to_millis(row.at),) for row in rows if isinstance(row, Began)]
+    con.executemany(sql.BEGAN_EARLIER, began)
+
+
+def _read_all(con: sqlite3.Connection, number: str, contact: str) -> Known:
+    """What is known of a contact of several names."""
+    con.execute("BEGIN")
+    names = [name for (name,) in con.execute(sql.NAMES, (contact,))]
+    facts, shots, statuses = [], [], 0
+    for each in names:
+        for row in con.execute(sql.READ, (number, each)):
+            name, text, other, at = row[:4]
+            if name is not None:
+                facts.append(row)
+            elif text is not None:
+                shots.append(snapshot_of(unescaped(text)))
+            elif other is None:
+                statuses = at or 0
+    con.execute("COMMIT")
+    known = tuple(sorted(map(unescaped, names)))
+    return Known(known, _rows(number, facts), newest_snapshot(shots), statuses)
+
+
+def _rows(number: str, rows: Sequence[Sequence[Any]]) -> FactRows:
+    return FactRows(rows, lambda row: _fact((number, *row)))
+
+
+def _texts(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(escaped(each) if isinstance(each, str) else each for each in values)
+
+
+def _plain(row: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(unescaped(each) if isinstance(each, str) else each for each in row)
+
+
+def _values(fact: Fact) -> tuple[Any, ...]:
+    number, contact, role, id_, at, arrived, order, data, opens_at = fact_values(fact)
+    names = escaped(number), escaped(contact), role, escaped(id_)
+    return (*names, at, arrived, order, escaped(data), opens_at)
+
+
+def _fact(row: Sequence[Any]) -> Fact:
+    number, contact, role, id_, at, arrived, order, data, opens_at = row
+    names = unescaped(number), unescaped(contact), role, unescaped(id_)
+    return fact_from((*names, at, arrived, order, unescaped(data), opens_at))
+
+
+def _status(row: Sequence[Any]) -> Status:
+    return status_from(_plain(row[:6]))
+
+
+def _log(row: Sequence[Any]) -> LogRow:
+    return log_from(_plain(row))
+
+
+def _link(row: Sequence[Any]) -> Link:
+    return Link(row[0], unescaped(row[1]), unescaped(row[2]))
+
+
+def _snapshot(row: KeySnapshot) -> tuple[Any, ...]:
+    until, text = to_millis(row.snapshot.until), snapshot_text(row.snapshot)
+    return escaped(row.number), escaped(row.contact), until, escaped(text)
+
+
+def _claim(claim: Claim) -> tuple[Any, ...]:
+    names = (escaped(claim.number), escaped(claim.contact), escaped(claim.opener))
+    return (*names, to_millis(claim.until))
