@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -77,14 +78,19 @@ class Run:
     Attributes:
         case: what was played.
         outcomes: one for each step, in order.
-        fired: every rule id that fired anywhere, lapses included.
+        ran: gives the rule id of everything in the histories, lapses included.
         probes: the answers around its deadlines; None where nobody asked for them.
     """
 
     case: Case
     outcomes: list[Outcome]
-    fired: set[str]
+    ran: Callable[[], Iterable[str]]
     probes: list[Probe] | None = None
+
+    @property
+    def fired(self) -> set[str]:
+        """Every rule id that fired anywhere, lapses included."""
+        return {outcome.rule for outcome in self.outcomes if outcome.rule} | set(self.ran())
 
     @property
     def passed(self) -> bool:

@@ -6,18 +6,18 @@ of the program: what a scenario certifies is what production runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import TypeAlias
 
 from wa_fsm import Event, History, Sent, TemplateStatus
-from wa_fsm.decide import decide_in
-from wa_fsm.decision import State
+from wa_fsm.decide import decide_at
+from wa_fsm.decision import Conversation, Decision, State
 from wa_fsm.deliveries import Delivery
 from wa_fsm.engine import Answer
 from wa_fsm.policy import Policy
 from wa_fsm.rows import EventName
-from wa_fsm.situation import Situation, situation_at
+from wa_fsm.situation import Point, situation_at
 from wa_fsm.table import Table, table_of
 from wa_fsm.templates import Templates
 
@@ -85,29 +85,33 @@ class _Play:
             found = self.histories[key] = History(self.engine.policy, self.engine)
         return found
 
-    def situation(self, history: History, now: datetime) -> Situation:
-        point, conversation = history.standing(now)
-        return situation_at(self.table, point, now, conversation)
+    def ask(
+        self, history: History, step: Step, point: Point, conversation: Conversation | None
+    ) -> Decision:
+        assert step.message is not None
+        engine, known, now = self.engine, self.templates, step.arrived
+        would_allow = history.would_allow
+        return decide_at(engine, point, now, conversation, step.message, known, would_allow)
 
     def step(self, step: Step, order: int) -> Outcome:
         """Learn, ask or send, then look."""
         self.engine.next_step()
         history, now = self.history(step), step.arrived
         rule: str | None = None
-        decision, delivery, situation = None, None, None
+        decision, delivery, stands = None, None, None
         if step.message is not None:
-            situation, ask = self.situation(history, now), history.would_allow
-            decision = decide_in(self.engine, situation, step.message, self.templates, ask)
+            stands = history.standing(now)
+            decision = self.ask(history, step, *stands)
             rule = decision.rule
             if decision.allowed and not step.asked_only:
                 sent = Sent(step.number, step.contact, now, step.id, step.message)
                 history.add(sent, order=order)
-                situation = None
+                stands = None
         for fact in step.facts:
             delivery = self.learn(history, fact, now, order)
             rule = delivery.rule if delivery else self._untouched(history, now)
-        if situation is None:
-            situation = self.situation(history, now)
+        point, conversation = stands or history.standing(now)
+        situation = situation_at(self.table, point, now, conversation)
         return Outcome(step, rule, delivery is not None and delivery.duplicate, decision, situation)
 
     def learn(
@@ -126,10 +130,10 @@ class _Play:
         point, _ = history.standing(now)
         return self.engine.fire(point.state, "template_status", 0).rule
 
-    def fired(self, until: datetime) -> Iterator[str]:
-        for history in self.histories.values():
-            for answer in history.answers(until):
-                yield answer.rule
+    def ran(self, until: datetime) -> list[str]:
+        """The rule id of everything in the histories, lapses included."""
+        histories = self.histories.values()
+        return [answer.rule for history in histories for answer in history.answers(until)]
 
 
 def run_case(case: Case, table: Table | None = None, heard: set[Asked] | None = None) -> Run:
@@ -149,7 +153,8 @@ def run_case(case: Case, table: Table | None = None, heard: set[Asked] | None = 
         outcome = play.step(step, order)
         outcome.failures.extend(failures(outcome, labels))
         outcomes.append(outcome)
-    fired = {outcome.rule for outcome in outcomes if outcome.rule is not None}
-    fired.update(play.fired(case.steps[-1].arrived))
+    run = Run(case, outcomes, partial(play.ran, case.steps[-1].arrived))
+    if heard is not None:
+        run.ran()  # so that the lapses after each contact's last step are heard
     play.engine.next_step()
-    return Run(case, outcomes, fired)
+    return run

@@ -85,7 +85,7 @@ def decide(
     known = templates if isinstance(templates, Templates) else Templates(templates)
     now = instant(at)
     point, running = history.standing(now)
-    return _ask(history.engine, point, now, running, message, known, history.would_allow)
+    return decide_at(history.engine, point, now, running, message, known, history.would_allow)
 
 
 def decide_in(
@@ -104,7 +104,7 @@ def decide_in(
         templates: what is registered.
         would_allow: gives the uncounted messages that would have allowed free-form.
     """
-    return _ask(
+    return decide_at(
         engine,
         situation.point,
         situation.at,
@@ -115,7 +115,7 @@ def decide_in(
     )
 
 
-def _ask(
+def decide_at(
     engine: Engine,
     point: Point,
     at: datetime,
@@ -124,6 +124,7 @@ def _ask(
     templates: TemplatesAt,
     would_allow: Callable[[datetime], tuple[str, ...]] | None,
 ) -> Decision:
+    """The same, from the standing point of a fold, lapsed to `at` already; see ``decide_in``."""
     state, ends, policy = point.state, point.window_end, engine.policy
     facts = free_form_facts(engine, point, at)
     own = isinstance(message, FreeForm)

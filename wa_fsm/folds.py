@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol, runtime_checkable
 from wa_fsm.deliveries import Snapshot
 from wa_fsm.history import History
 from wa_fsm.policy import Policy
-from wa_fsm.stores.base import KEEP, Fact, FactRows, Known, Store, event_of
+from wa_fsm.stores.base import KEEP, Fact, FactRows, Known, Store, counts_at, event_of
 
 MOST_KEPT: Final = 4096
 """Of how many contacts the fold is kept in a process, besides what the store keeps."""
@@ -197,7 +197,7 @@ def tidy(policy: Policy, store: Store, number: str, contact: str) -> int:
     if before is not None and cut <= before:
         return 0
     sends = {fact.id: fact.at for fact in known.facts if fact.role == "out"}
-    counts = [(fact, _counts_at(fact, sends)) for fact in known.facts]
+    counts = [(fact, counts_at(fact, sends)) for fact in known.facts]
     old = [fact for fact, at in counts if at < cut and (before is None or at >= before)]
     if not old:
         return 0
@@ -207,10 +207,3 @@ def tidy(policy: Policy, store: Store, number: str, contact: str) -> int:
         if own or name == contact:
             store.fold(number, name, snapshot, own)
     return len(old)
-
-
-def _counts_at(fact: Fact, sends: Mapping[str, datetime]) -> datetime:
-    """When a fact counts: a failure at its send, so that neither is folded without the other."""
-    if fact.role == "fail":
-        return sends.get(fact.id, fact.at)
-    return fact.opens_at or fact.at

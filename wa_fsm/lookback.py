@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wa_fsm.rows import REFUSAL_CODES
-from wa_fsm.stores.base import Fact, LogRow, Store
+from wa_fsm.stores.base import Fact, LogRow, Store, counts_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,8 @@ class ContactHistory:
         facts: what happened, oldest first: counted facts, in the form of events.
         decisions: what was asked and answered, oldest first.
         before: the histories of names that this contact had before.
+        too_late: of the facts those that are older than what was folded before they came: they are
+            kept and counted, and change nothing.
         folded_until: facts from before this instant are kept only as their fold; None: all are.
     """
 
@@ -26,6 +28,7 @@ class ContactHistory:
     decisions: tuple[LogRow, ...]
     before: tuple[ContactHistory, ...]
     folded_until: datetime | None
+    too_late: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,16 @@ def history_of(store: Store, number: str, name: str, seen: set[str]) -> ContactH
     seen |= set(known.names)
     links = store.links(known.names)
     older = {link.a for link in links if link.how == "next" and link.b in known.names} - seen
+    facts = tuple(sorted(known.facts, key=_told))
+    sends = {fact.id: fact.at for fact in facts if fact.role == "out"}
+    until = known.snapshot.until if known.snapshot is not None else None
     return ContactHistory(
         known.names,
-        tuple(sorted(known.facts, key=_told)),
+        facts,
         tuple(store.log(number, known.names)),
         tuple(history_of(store, number, each, seen) for each in sorted(older)),
-        known.snapshot.until if known.snapshot is not None else None,
+        until,
+        tuple(fact for fact in facts if until is not None and counts_at(fact, sends) < until),
     )
 
 

@@ -149,7 +149,7 @@ def test_tidying_changes_no_answer(anywhere):
 
 
 def test_what_comes_later_than_a_fold_is_kept_and_changes_nothing(anywhere):
-    """It is in the history, and the state is as it was."""
+    """It is in the history and counted there, and the state is as it was."""
     anywhere.wrote(NINE - 20 * DAY, "old")
     anywhere.wrote()
     anywhere.gate.tidy("shop", "ana")
@@ -158,6 +158,8 @@ def test_what_comes_later_than_a_fold_is_kept_and_changes_nothing(anywhere):
     anywhere.sent(NINE - 15 * DAY, "late", FREE)
     assert anywhere.gate.window("shop", "ana") == before
     assert anywhere.ids() == ["late", "late", "in.1"]
+    late = anywhere.gate.history("shop", "ana").too_late
+    assert ["out", "fail"] == [fact.role for fact in late]
 
 
 def test_a_failure_is_folded_with_its_send(world):

@@ -403,7 +403,7 @@ def test_a_uri_that_names_no_store(sim, uri):
 @pytest.mark.parametrize("command", ["init", "check", "export"])
 def test_a_server_that_is_not_there(sim, scheme, command):
     """One sentence that names it, exit code 2; the password does not stand in it."""
-    pytest.importorskip({"postgresql": "psycopg_pool", "redis": "redis"}[scheme])
+    pytest.importorskip({"postgresql": "psycopg", "redis": "redis"}[scheme])
     code, out, err = sim(command, f"{scheme}://me:secret@127.0.0.1:{_free_port()}/0")
     assert (code, out) == (2, "")
     assert err.startswith("Error: ")

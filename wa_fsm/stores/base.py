@@ -411,6 +411,13 @@ def event_of(fact: Fact, contact: str) -> KeyEvent:
     return CustomerMessage(number, contact, at, id_, data)
 
 
+def counts_at(fact: Fact, sends: Mapping[str, datetime]) -> datetime:
+    """When a fact counts: a failure at its send, so that neither is folded without the other."""
+    if fact.role == "fail":
+        return sends.get(fact.id, fact.at)
+    return fact.opens_at or fact.at
+
+
 def to_millis(value: datetime) -> int:
     """An instant as whole milliseconds since 1970."""
     return round(value.timestamp() * 1000)
