@@ -7,12 +7,17 @@ must know them before the handler of the first one answers.
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
 import pytest
 import pywa
 import pywa_async
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.urls import path as django_path
 from fastapi import FastAPI
 from flask import Flask, request
 from starlette.applications import Starlette
@@ -20,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
+from tests.adapters.apps import wsgi as call_wsgi
 from tests.adapters.told import ANA, NUMBER, SECRET, TOKEN, delivery, gatekeeper, message, sign
 from wa_fsm import FreeForm
 from wa_fsm.adapters import asgi, wsgi
@@ -55,12 +61,14 @@ def pywa_options() -> dict[str, Any]:
 def test_pywa_async_behind_asgi() -> None:
     """Pywa on FastAPI: the gate knows both messages when the handler of the one is called."""
     gate, handled = gatekeeper(), []
+    was_called = asyncio.Event()
     app = FastAPI()
     client = pywa_async.WhatsApp(server=app, **pywa_options())
 
     @client.on_message
     async def handle(_: Any, got: Any) -> None:
         handled.append((got.id, knows(gate, ANA), knows(gate, BEN)))
+        was_called.set()
 
     made = asgi.WebhookMiddleware(app, gate=gate, app_secret=SECRET)
 
@@ -71,7 +79,7 @@ def test_pywa_async_behind_asgi() -> None:
             ("POST", {"content": BODY, "headers": SIGNED}),
             ("GET", {"params": ASKED}),
         )
-        await asyncio.sleep(0.2)  # pywa may call handlers after it has answered
+        await asyncio.wait_for(was_called.wait(), 30)  # perhaps after pywa has answered
         return answers
 
     forged, signed, handshake = asyncio.run(play())
@@ -144,4 +152,22 @@ def test_flask_reads_the_untouched_body() -> None:
     app.wsgi_app = made  # type: ignore[method-assign]
     headers = {**SIGNED, "Content-Type": "application/json"}
     assert app.test_client().post("/webhook", data=BODY, headers=headers).text == "taken"
+    assert read == [(BODY, True, "whatsapp_business_account")]
+
+
+def test_django_reads_the_untouched_body() -> None:
+    """Django's own WSGI application behind the middleware: body and JSON as if nobody had read."""
+    gate = gatekeeper()
+    read: list[Any] = []
+
+    def handle(got: Any) -> HttpResponse:
+        read.append((got.body, knows(gate, BEN), json.loads(got.body)["object"]))
+        return HttpResponse("taken")
+
+    urls = type("urls", (), {"urlpatterns": [django_path("webhook", handle)]})
+    settings.configure(ROOT_URLCONF=urls, ALLOWED_HOSTS=["*"], SECRET_KEY="only-for-tests")
+    made = wsgi.WebhookMiddleware(get_wsgi_application(), gate=gate, app_secret=SECRET)
+    assert call_wsgi(made, BODY, headers=FORGED)[0] == 403
+    assert read == []
+    assert call_wsgi(made, BODY, headers=SIGNED) == (200, b"taken")
     assert read == [(BODY, True, "whatsapp_business_account")]
