@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from .outcome import Failure, Outcome, plain
@@ -59,19 +59,19 @@ ACTUAL: Final[dict[str, Callable[[Outcome], Any]]] = {
 _ASKS: Final = frozenset({"allowed", "refused", "error_code"})
 
 
-def failures(outcome: Outcome, labels: Labels) -> Iterator[Failure]:
+def failures(outcome: Outcome, labels: Labels) -> list[Failure]:
     """The expectations of the outcome's step that do not hold."""
-    step = outcome.step
+    step, decision, found = outcome.step, outcome.decision, []
     expect = step.expect.values if step.expect is not None else {}
     for key, expected in expect.items():
         actual = _actual(outcome, labels, key, expected)
         holds = actual in expected if key == "rule" else actual == expected
         if not holds:
-            yield _failure(outcome, key, expected, actual)
-    decision = outcome.decision
-    if decision is None or decision.allowed or step.asked_only or _ASKS & expect.keys():
-        return
-    yield _failure(outcome, "allowed", True, False)
+            found.append(_failure(outcome, key, expected, actual))
+    refused = decision is not None and not decision.allowed and not step.asked_only
+    if refused and not _ASKS & expect.keys():
+        found.append(_failure(outcome, "allowed", True, False))
+    return found
 
 
 def _actual(outcome: Outcome, labels: Labels, key: str, expected: Any) -> Any:

@@ -151,7 +151,7 @@ def run_case(case: Case, table: Table | None = None, heard: set[Asked] | None = 
     outcomes = []
     for order, step in enumerate(case.steps):
         outcome = play.step(step, order)
-        outcome.failures.extend(failures(outcome, labels))
+        outcome.failures = failures(outcome, labels)
         outcomes.append(outcome)
     run = Run(case, outcomes, partial(play.ran, case.steps[-1].arrived))
     if heard is not None:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os import PathLike
-from pathlib import Path
 from typing import Final
 
 from yaml.nodes import MappingNode, Node
@@ -69,7 +68,9 @@ def load_file(path: str | PathLike[str], display: str, policy: Policy | None = N
         BadFile: with every mistake in it.
         OSError: it cannot be read.
     """
-    return load_text(Path(path).read_bytes(), display, policy, os.path.dirname(path))
+    with open(path, "rb") as file:
+        text = file.read()
+    return load_text(text, display, policy, os.path.dirname(path))
 
 
 def load_text(
