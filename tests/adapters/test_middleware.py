@@ -304,7 +304,7 @@ def test_asgi_awaits_a_gate_of_coroutines() -> None:
     gate = gatekeeper()
 
     class Watched(AsyncGatekeeper):
-        arrivals: list[Any] = []  # noqa: RUF012
+        arrivals: list[Any] = []  # noqa: RUF012  # one list, for the one gate of this test
 
         async def record(self, events: Any, arrived: Any = None) -> Any:
             self.arrivals.append(arrived)
