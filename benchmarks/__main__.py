@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 
-from benchmarks import diff, gatekeeper, rules, scenarios, search, sends, webhooks
+from benchmarks import diff, gatekeeper, html, rules, scenarios, search, sends, webhooks
 
 
 def main() -> None:
@@ -19,6 +19,7 @@ def main() -> None:
     gatekeeper.main()
     sends.main()
     webhooks.run()
+    html.main()
 
 
 if __name__ == "__main__":

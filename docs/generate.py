@@ -1,4 +1,4 @@
-"""Writes the pages ``docs/rules/*.md`` from the shipped policies themselves.
+"""Writes the pages and pictures ``docs/rules/*`` from the shipped policies themselves.
 
 ``python docs/generate.py`` writes them; with ``--check`` it writes nothing, prints what differs
 and exits 1 where something does.
@@ -9,12 +9,16 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from wa_sim.reports.diagram import diagram_svg
 from wa_sim.search import diff_report
 
 from wa_fsm import describe, policies
+from wa_fsm.decision import State
+from wa_fsm.policy import Policy
+from wa_fsm.rows import EVENTS, FACTS, STATES, Cell, EventName, Row, outcomes
 
 FOLDER = Path(__file__).resolve().parent / "rules"
 
@@ -35,8 +39,7 @@ marketing stops, blocks, rate or messaging limits, payment or quality.
 What moves a conversation from one state to another. An arrow back to the same state restarts
 something there. What changes nothing has no arrow.
 
-```mermaid
-{mermaid}```
+![The states of `{name}` and what moves between them]({name}.svg)
 
 ## Decision table
 
@@ -62,7 +65,6 @@ def page(name: str) -> str:
         summary=policies.summary(name),
         caution=f"\n> **Caution.** {caution}\n" if caution else "",
         version=policy.version,
-        mermaid=describe.mermaid(policy),
         table=describe.markdown(policy),
         notes="\n".join(_notes(name)),
         options="\n".join(_options(name)),
@@ -74,29 +76,102 @@ DIFFERENCES = """\
 
 # Where `textbook` and `cloud-api` differ
 
-{summary}. This is what `wa-sim diff textbook cloud-api` finds, with the default options of both. A
-row of these tables is one kind of difference, made by one pair of rules, and its history is a
-shortest one that shows it. `N0` is no rule: nothing happens. [How diff works](../diff.md).
+{summary}.
+This is what `wa-sim diff textbook cloud-api` finds, with the default options of both.
 
-Read the first table for what the two policies disagree about. The second has what comes of it
-later, when the two already stand apart. What matters most in practice: `textbook` lets a template
-open the window, and WhatsApp does not.
+What matters most in practice: `textbook` lets a template open the window, and WhatsApp does not.
+
+## Side by side
+
+What each policy says in each state, from their decision tables. `≠` marks where they do not say the
+same. The state `business_opened` means two things: in `textbook` the window is open, in `cloud-api`
+it is shut.
+
+{beside}
+
+{openers}
+
+## What diff finds
+
+The first table has what the two disagree about. The second has what comes of it later, when they
+already stand apart. A row is one kind of difference, made by one pair of rules, and its history is
+a shortest one that shows it. `N0` is no rule: nothing happens. [How diff works](../diff.md).
 
 {tables}"""
 
 
 def differences() -> str:
     """The page on where the two shipped policies differ."""
-    whole = diff_report.comparison(policies.get("textbook"), policies.get("cloud-api"))
+    ours, theirs = policies.get("textbook"), policies.get("cloud-api")
+    whole = diff_report.comparison(ours, theirs)
+    demoted = f"\n{diff_report.markdown(whole)}".replace("\n## ", "\n### ")
     return DIFFERENCES.format(
-        summary=diff_report.summary(whole), tables=diff_report.markdown(whole).rstrip() + "\n"
+        summary=diff_report.summary(whole),
+        beside="\n".join(_beside(ours, theirs)),
+        openers=_openers(ours, theirs),
+        tables=demoted.strip() + "\n",
     )
 
 
+def _beside(*both: Policy) -> Iterator[str]:
+    """The decision tables as one; states in which both say what they said before are joined."""
+    yield f"| | what comes | in | {' | '.join(f'`{policy.name}`' for policy in both)} |"
+    yield "|---|---|---|---|---|"
+    for event in EVENTS:
+        joined: dict[tuple[str, ...], list[str]] = {}
+        for facts in outcomes(event):
+            if any(facts[name] for name, fact in FACTS[event].items() if fact.option):
+                continue  # the pages show the default options
+            for state in STATES:
+                cells = [_cell(policy, event, state, facts) for policy in both]
+                looked_at = {name for _, cell in cells for name, _ in cell.wants}
+                guard = ", ".join(
+                    fact.yes if facts[name] else fact.no
+                    for name, fact in FACTS[event].items()
+                    if name in looked_at and not (name == "registered" and facts["approved"])
+                )
+                said = [describe.outcome_text(row, cell) for row, cell in cells]
+                told = [f"{text} ({row.id})" for text, (row, _) in zip(said, cells, strict=True)]
+                mark = "≠" if len(set(said)) > 1 else ""
+                what = f"{event}: {guard}" if guard else event
+                joined.setdefault((mark, what, *told), []).append(state)
+        for (mark, what, *told), states in joined.items():
+            where = "any" if len(set(states)) == len(STATES) else ", ".join(dict.fromkeys(states))
+            yield f"| {mark} | {what} | {where} | {' | '.join(told)} |"
+
+
+def _cell(
+    policy: Policy, event: EventName, state: State, facts: Mapping[str, bool]
+) -> tuple[Row, Cell]:
+    """The row that holds there, and its cell."""
+    for row in policy.complete_rows:
+        for cell in row.cells:
+            if row.event == event and state in cell.in_states and cell.holds(facts):
+                return row, cell
+    raise LookupError(f"no row of {policy.name} holds for {event} in {state}")
+
+
+def _openers(*both: Policy) -> str:
+    """Which kinds open a window in all of them, and in one only."""
+    shared = frozenset.intersection(*(policy.openers for policy in both))
+    said = [f"Opener kinds of both: {_listed(shared)}."]
+    said += [
+        f"Only in `{policy.name}`: {_listed(policy.openers - shared)}."
+        for policy in both
+        if policy.openers - shared
+    ]
+    return "\n".join(said)
+
+
+def _listed(kinds: Iterable[str]) -> str:
+    return ", ".join(f"`{kind}`" for kind in sorted(kinds))
+
+
 def pages() -> dict[Path, str]:
-    """Every generated page, by its path."""
+    """Every generated page and picture, by its path."""
     made = {FOLDER / f"{name}.md": page(name) for name in policies.NAMES}
-    return {**made, FOLDER / "textbook-and-cloud-api.md": differences()}
+    drawn = {FOLDER / f"{name}.svg": diagram_svg(policies.get(name)) for name in policies.NAMES}
+    return {**made, **drawn, FOLDER / "textbook-and-cloud-api.md": differences()}
 
 
 def drift(path: Path, wanted: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +27,7 @@ class Job:
     """What to do with every file. It is handed to other processes, so it holds plain values.
 
     Attributes:
-        reporter: renders a case.
+        reporters: each renders a case.
         spec: takes the place of the files' policies.
         expression: which cases to run.
         fail_fast: stop running after the first case that fails; files are still all loaded.
@@ -35,7 +36,7 @@ class Job:
         copies: also make copies of the files with these questions in them.
     """
 
-    reporter: Reporter
+    reporters: tuple[Reporter, ...]
     spec: str | None = None
     expression: str | None = None
     fail_fast: bool = False
@@ -51,7 +52,7 @@ class Ran:
     Attributes:
         mistakes: of files that are wrong.
         unreadable: files that could not be read, each a sentence.
-        parts: the rendered cases.
+        parts: the rendered cases, each by every reporter.
         passed: for each part, whether its case passed.
         policies: the names of the policies that were run.
         coverage: what the cases cover, where it is counted.
@@ -61,7 +62,7 @@ class Ran:
 
     mistakes: list[Mistake] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
-    parts: list[str] = field(default_factory=list)
+    parts: list[tuple[str, ...]] = field(default_factory=list)
     passed: list[bool] = field(default_factory=list)
     policies: set[str] = field(default_factory=set)
     coverage: Coverage = field(default_factory=Coverage)
@@ -102,7 +103,7 @@ def work(job: Job, files: Sequence[Found], *, stopped: bool = False) -> Ran:
                 continue
             run = _run(job, case, ran.coverage)
             runs.append(run)
-            ran.parts.append(job.reporter.case(run))
+            ran.parts.append(tuple(each.case(run) for each in job.reporters))
             ran.passed.append(run.passed)
             ran.policies.add(case.policy.base)
         if job.copies and runs:
@@ -149,6 +150,8 @@ def run_all(job: Job, files: Sequence[Found], jobs: int, progress: Callable[[int
         jobs: how many processes.
         progress: is told how many files are done, now and then.
     """
+    # What a run makes are trees without cycles: to look for some took an eighth of its time.
+    gc.set_threshold(50_000, *gc.get_threshold()[1:])
     chunks = [files[i : i + _CHUNK] for i in range(0, len(files), _CHUNK)]
     whole, done = Ran(), 0
     for chunk, ran in zip(chunks, _results(job, chunks, jobs, whole), strict=True):

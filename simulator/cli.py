@@ -7,20 +7,29 @@ itself failed, 130 interrupted.
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
 from . import __version__
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+COMPLETE: Final = "_WA_SIM_COMPLETE"  # set by a shell that wants to know how a line may go on
 COMMANDS = {
+    "audit": "Judge months of messages from logs, and say what a policy would change.",
+    "completion": "Print the script that completes wa-sim in bash, zsh or fish.",
     "diff": "Compare two policies: equivalent, or a scenario for each kind of difference.",
     "forward": "Send what a scenario allows through the Cloud API, or print the requests.",
     "generate": "Write scenarios that cover a policy, or random ones with messy deliveries.",
     "import-webhooks": "Make a scenario of what really happened, from webhooks and sends.",
     "mutate": "Change a policy in small ways and see which scenario notices.",
+    "new": "Write a commented scenario to start from.",
+    "play": "Play a conversation in the browser, and see what may be sent when, and why.",
     "policies": "List the policies and their options.",
     "rules": "Show a policy's decision table.",
     "run": "Run scenarios and say what held and what did not.",
@@ -42,14 +51,26 @@ class _Lazy(click.Group):
             return None
         module = importlib.import_module(f".commands.{cmd_name.replace('-', '_')}", __package__)
         command: click.Command = module.command
+        if COMPLETE in os.environ:
+            from .completion import prepared
+
+            return prepared(command)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        unknown = args and args[0] not in COMMANDS and not args[0].startswith("-")
+        if unknown and not ctx.resilient_parsing:
             ctx.fail(f"no such command `{args[0]}`; expected one of {', '.join(sorted(COMMANDS))}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        from .completion import subcommands
+
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return subcommands(COMMANDS, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -72,6 +93,10 @@ def main() -> NoReturn:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # text streams of CPython
+    if COMPLETE in os.environ:
+        from .completion import register
+
+        register()
     try:
         ended = cli.main(standalone_mode=False)  # click gives the code of an exit back
     except click.Abort:

@@ -49,13 +49,24 @@ def find(paths: Iterable[str]) -> list[Found]:
         FileNotFoundError: a path that does not exist.
     """
     found: dict[str, Found] = {}
+    real: dict[str, str] = {}
     for path in paths:
         if not os.path.exists(path):
             raise FileNotFoundError(path)
         for each in _below(path) if os.path.isdir(path) else [path]:
-            display = Path(os.path.normpath(each)).as_posix()
-            found.setdefault(os.path.realpath(each), Found(display, each))
+            display = os.path.normpath(each).replace(os.sep, "/")
+            found.setdefault(_real(each, real), Found(display, each))
     return sorted(found.values())
+
+
+def _real(path: str, folders: dict[str, str]) -> str:
+    """Its real path. That of its folder is looked up once, because folders hold many files."""
+    folder, name = os.path.split(path)
+    if name in ("", os.curdir, os.pardir) or os.path.islink(path):
+        return os.path.realpath(path)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    return os.path.join(folders[folder], name)
 
 
 def _below(folder: str) -> Iterator[str]:

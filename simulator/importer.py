@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from wa_fsm.adapters.classify import Misfit, NotASend, Send, classify_send
+from wa_fsm.adapters.classify import Classified, Misfit, NotASend, Send, classify_send
 from wa_fsm.adapters.webhook_shapes import code_of, items, mapping, problems, text, when
 from wa_fsm.adapters.webhooks import Unrecognised, Value, WebhookError, parse_webhook
 
@@ -32,7 +32,7 @@ class BadLines(Exception):
         self.mistakes = mistakes
 
 
-class _Wrong(ValueError):
+class Wrong(ValueError):
     """What is wrong with a line."""
 
 
@@ -53,19 +53,19 @@ def read_lines(content: bytes, file: str) -> Story:
         if not raw.strip():
             continue
         try:
-            line = _line(raw)
+            line = line_of(raw)
             if "request" in line:
                 sends.append((number, line))
             else:
-                values, arrived = _webhook(line, raw)
+                values, arrived = webhook_of(line, raw)
                 numbers |= set(_numbers(values))
                 story.learn(values, arrived)
-        except _Wrong as wrong:
+        except Wrong as wrong:
             mistakes.append((number, str(wrong)))
     for number, line in sends:  # last, as a send may lean on the number that the webhooks name
         try:
             _send(story, line, numbers)
-        except _Wrong as wrong:
+        except Wrong as wrong:
             mistakes.append((number, str(wrong)))
     if not mistakes and not story.steps():
         mistakes.append((1, "no message, call, send or template's status stands in this file"))
@@ -74,37 +74,39 @@ def read_lines(content: bytes, file: str) -> Story:
     return story
 
 
-def _line(raw: bytes) -> dict[str, Any]:
+def line_of(raw: bytes) -> dict[str, Any]:
+    """The object on a line. Raises Wrong."""
     try:
         line = json.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise _Wrong(f"not in UTF-8, from byte {error.start} on") from None
+        raise Wrong(f"not in UTF-8, from byte {error.start} on") from None
     except json.JSONDecodeError as error:
-        raise _Wrong(f"broken JSON at column {error.colno}: {error.msg}; {_EXPECTED}") from None
+        raise Wrong(f"broken JSON at column {error.colno}: {error.msg}; {_EXPECTED}") from None
     except (ValueError, RecursionError):
-        raise _Wrong("JSON that is nested too deeply, or has too long a number") from None
+        raise Wrong("JSON that is nested too deeply, or has too long a number") from None
     if not isinstance(line, dict):
-        raise _Wrong(f"no JSON object; {_EXPECTED}")
+        raise Wrong(f"no JSON object; {_EXPECTED}")
     return line
 
 
 # -- webhooks ------------------------------------------------------------------------------------
 
 
-def _webhook(line: dict[str, Any], raw: bytes) -> tuple[list[Value], datetime | None]:
+def webhook_of(line: dict[str, Any], raw: bytes) -> tuple[list[Value], datetime | None]:
+    """What a line's webhook holds, and when it came where the line says so. Raises Wrong."""
     arrived = None
     if "body" in line and not line.keys() & _BODY:
         arrived = _at(line["at"]) if "at" in line else None
         body = line["body"]
         raw = body.encode("utf-8", "replace") if isinstance(body, str) else _bytes(body)
     elif not line.keys() & _BODY:
-        raise _Wrong(f"no webhook and no send; {_EXPECTED}")
+        raise Wrong(f"no webhook and no send; {_EXPECTED}")
     try:
         values = parse_webhook(raw, arrived=arrived)
     except WebhookError as error:
-        raise _Wrong(f"the `body` cannot be read: {error}") from None
+        raise Wrong(f"the `body` cannot be read: {error}") from None
     if any(isinstance(value, Unrecognised) and value.path == "" for value in values):
-        raise _Wrong(f"the `body` is no webhook; {_EXPECTED}")
+        raise Wrong(f"the `body` is no webhook; {_EXPECTED}")
     return values, arrived
 
 
@@ -112,7 +114,7 @@ def _bytes(body: object) -> bytes:
     try:
         return json.dumps(body).encode()
     except RecursionError:
-        raise _Wrong("JSON that is nested too deeply") from None
+        raise Wrong("JSON that is nested too deeply") from None
 
 
 def _numbers(values: list[Value]) -> Iterator[str]:
@@ -126,7 +128,7 @@ def _at(value: object) -> datetime:
     found = when(value)
     if found is None:
         shown = quoted(value) if isinstance(value, str) else f"`{json.dumps(value)[:60]}`"
-        raise _Wrong(
+        raise Wrong(
             f"bad `at` {shown}; expected an instant with a zone such as "
             "`2026-03-02T09:00:00+01:00`, or seconds since 1970"
         )
@@ -137,41 +139,55 @@ def _at(value: object) -> datetime:
 
 
 def _send(story: Story, line: dict[str, Any], numbers: set[str]) -> None:
+    at, sent = classified(line, numbers)
+    if isinstance(sent, NotASend):
+        story.left_out["requests that send no message"] += 1
+    elif isinstance(sent, Misfit):
+        story.left_out[f"sends that no policy can judge ({sent.reason})"] += 1
+    else:
+        tried(story, sent, at, line.get("response"))
+
+
+def classified(line: Mapping[str, Any], numbers: set[str]) -> tuple[datetime, Classified]:
+    """When a line's request left, and what it sends.
+
+    Args:
+        line: with `at` and `request`.
+        numbers: the business numbers that are known; a lone one stands in where none is named.
+
+    Raises:
+        Wrong: it cannot be told.
+    """
     if "at" not in line:
-        raise _Wrong("a send without `at`; give the instant when the request left")
+        raise Wrong("a send without `at`; give the instant when the request left")
     at = _at(line["at"])
     request = line["request"]
     if not isinstance(request, dict):
-        raise _Wrong("the `request` is no object; give the body of the request, or `{url, body}`")
+        raise Wrong("the `request` is no object; give the body of the request, or `{url, body}`")
     wrapped = "body" in request and "messaging_product" not in request
     body = request["body"] if wrapped else request
     url = text(line.get("url")) or (text(request.get("url")) if wrapped else None)
     number = text(line.get("number"))
     if url is None:
         url = f"/{_number(number, numbers)}/messages"
-    sent = classify_send("POST", url, body if isinstance(body, (dict, str)) else None)
-    if isinstance(sent, NotASend):
-        story.left_out["requests that send no message"] += 1
-    elif isinstance(sent, Misfit):
-        story.left_out[f"sends that no policy can judge ({sent.reason})"] += 1
-    else:
-        _tried(story, sent, at, line.get("response"))
+    return at, classify_send("POST", url, body if isinstance(body, (dict, str)) else None)
 
 
 def _number(said: str | None, numbers: set[str]) -> str:
     if said is not None and said.isascii() and said.isdigit():
         return said
     if said is not None:
-        raise _Wrong(f"bad `number` {quoted(said)}; expected a phone_number_id, which is digits")
+        raise Wrong(f"bad `number` {quoted(said)}; expected a phone_number_id, which is digits")
     if len(numbers) == 1 and (only := next(iter(numbers))).isdigit():
         return only
-    raise _Wrong(
+    raise Wrong(
         "it is not known which business number sent this; "
         'give `"number": "PHONE_NUMBER_ID"` or the `url`'
     )
 
 
-def _tried(story: Story, sent: Send, at: datetime, response: object) -> None:
+def tried(story: Story, sent: Send, at: datetime, response: object) -> None:
+    """Take in a send and what was answered to it."""
     answer = mapping(response)
     inner = answer.get("body")
     if isinstance(inner, str):

@@ -43,27 +43,33 @@ class Record:
     only_one: tuple[str, ...] = ()
     build: Callable[[Entries], Any] | None = None
     _required: tuple[str, ...] = field(init=False)
+    _readers: Mapping[str, tuple[Callable[[Node, Notes], Any], bool]] = field(init=False)
 
     def __post_init__(self) -> None:
         required = tuple(name for name, known in self.fields.items() if known.required)
         object.__setattr__(self, "_required", required)
+        # How to read each key, and whether it is one of `only_one`: looked up once, this is hot.
+        readers = {n: (known.type.read, n in self.only_one) for n, known in self.fields.items()}
+        object.__setattr__(self, "_readers", readers)
 
     def read(self, node: Node, notes: Notes) -> Any:
         """The entries by key, the first of duplicates; or what `build` makes of good ones."""
         if node.__class__ is not MappingNode:
             return unexpected(node, notes, self.what)
-        fields, entries, actors = self.fields, {}, 0
+        readers, entries, actors = self._readers, {}, 0
         for key, value in node.value:
-            known = fields.get(key.value) if key.__class__ is ScalarNode else None
-            if known is None or key.value in entries:
+            name = key.value
+            known = readers.get(name) if key.__class__ is ScalarNode else None
+            if known is None or name in entries:
                 self._odd_key(key, notes)
                 continue
-            if key.value in self.only_one:
+            read, one_of = known
+            if one_of:
                 actors += 1
                 if actors > 1:
                     self._second(key, notes)
             # tuple.__new__, because a NamedTuple's own is a Python function and this is hot
-            entries[key.value] = _entry(Entry, (key, value, known.type.read(value, notes)))
+            entries[name] = _entry(Entry, (key, value, read(value, notes)))
         good = self._complete(node, entries, notes) if self._required or self.build else True
         if self.build is None:
             return entries
@@ -77,7 +83,9 @@ class Record:
                 expected = self.fields[name].type.what
                 notes.lacks(node, f"the key `{name}` is missing; expected {expected}")
                 good = False
-        return good and all(entry.value is not BAD for entry in entries.values())
+        for entry in entries.values():
+            good = good and entry.value is not BAD
+        return good
 
     def _odd_key(self, key: Node, notes: Notes) -> None:
         if not isinstance(key, ScalarNode):

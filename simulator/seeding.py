@@ -72,15 +72,15 @@ def read_events(path: str) -> Iterator[Read | BadLine]:
             yield BadLine(path, number, row)
             continue
         try:
-            read = _event(row) if "event" in row else _logged(row)
+            read = _event(row) if "event" in row else logged(row)
             yield replace(read, line=number)
-        except _Missing as missing:
+        except Missing as missing:
             yield BadLine(path, number, f"the field `{missing}` is missing")
         except (ValueError, TypeError) as error:
             yield BadLine(path, number, str(error))
 
 
-class _Missing(Exception):
+class Missing(Exception):
     """A line lacks a field, or has nothing in it."""
 
 
@@ -117,7 +117,7 @@ def _json_lines(path: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
 def _get(row: Mapping[str, Any], name: str) -> Any:
     value = row.get(name)
     if value is None or value == "":
-        raise _Missing(name)
+        raise Missing(name)
     return value
 
 
@@ -202,7 +202,13 @@ def _event(row: Mapping[str, Any]) -> Read:
     return Read((make(row),), _arrived(row))
 
 
-def _logged(row: Mapping[str, Any]) -> Read:
+def logged(row: Mapping[str, Any]) -> Read:
+    """The events of one row of a log in the plain form.
+
+    Raises:
+        ValueError, TypeError: a field is not what it should be.
+        Missing: a field is empty or not there.
+    """
     direction, kind = _text(row, "direction"), _get(row, "kind")
     key, id_ = _key(row, "customer"), _text(row, "id")
     if direction == "inbound":

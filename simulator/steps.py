@@ -128,9 +128,10 @@ class Timeline:
         self._position += 1
         get = entries.get
         actor = _actor(entries)
-        at = self._time(get("at"), self._above)
-        arrived = self._arrival(get("arrives"), actor, at)
-        self._in_order(get("arrives") or get("at"), arrived)
+        when, late = get("at"), get("arrives")
+        at = self._time(when, self._above)
+        arrived = at if late is None else self._arrival(late, actor, at)
+        self._in_order(late or when, arrived)
         name, own = f"step-{self._position:04d}", get("id")
         if own is not None and own.node.__class__ is ScalarNode:
             name = own.node.value  # a bad one too, so that what refers to it is no second mistake
@@ -191,11 +192,7 @@ class Timeline:
             return None
         return value if time.base != "instant" or self.start_known else None
 
-    def _arrival(
-        self, entry: Entry | None, actor: str | None, at: datetime | None
-    ) -> datetime | None:
-        if entry is None:
-            return at
+    def _arrival(self, entry: Entry, actor: str | None, at: datetime | None) -> datetime | None:
         if actor not in ("customer", "platform"):
             self.notes.add(
                 entry.key, "`arrives` is for customer and platform steps only; leave it out"

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["pytester"]  # runs pytest in pytest; here, because only the top may load plugins
+
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 _IN_CI = os.environ.get("WA_FSM_CI") == "1"
 

@@ -70,7 +70,7 @@ def decide(
         policy: by whose verdicts; the history must be folded by the same.
         history: the facts of the key.
         message: what one wants to send.
-        at: when it would leave.
+        at: when it would leave, an aware datetime.
         templates: what is registered: ``Templates``, or a mapping from name to status.
 
     Raises:

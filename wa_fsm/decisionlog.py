@@ -11,10 +11,10 @@ import itertools
 import json
 import os
 import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from weakref import WeakSet
 
 from wa_fsm.decision import Decision
@@ -27,6 +27,11 @@ Asked: TypeAlias = Literal["check", "sending"]
 Hook: TypeAlias = Callable[[str], None]
 
 GATHERED: Final = 256
+_row_of: Final[Any] = tuple.__new__  # a NamedTuple's own is a Python function, and this is hot
+
+
+# an entry as a plain tuple, which is made more quickly
+_Told: TypeAlias = tuple[str, datetime, str, str, Decision, Mode, Asked]
 
 
 class Entry(NamedTuple):
@@ -42,39 +47,40 @@ class Entry(NamedTuple):
 
     def row(self, outcome: str = "", message_id: str = "") -> LogRow:
         """The entry as a store keeps it."""
-        return _row(*self, outcome, message_id)
+        return _rows([self], outcome, message_id)[0]
 
 
-def _row(
-    id_: str,
-    time: datetime,
-    number: str,
-    contact: str,
-    decision: Decision,
-    mode: Mode,
-    asked: Asked,
-    outcome: str,
-    message_id: str,
-) -> LogRow:
-    message = decision.message
-    return LogRow(
-        id_,
-        time,
-        number,
-        contact,
-        decision.policy,
-        decision.policy_version,
-        f"free_form {message.kind}"
-        if isinstance(message, FreeForm)
-        else f"template {message.name}",
-        decision.allowed,
-        decision.reason,
-        decision.rule,
-        mode,
-        asked,
-        outcome,
-        message_id,
-    )
+def _counted(entries: Sequence[_Told]) -> Counter[tuple[str, str, str]]:
+    """How many decisions, by (number, mode, reason)."""
+    return Counter((number, mode, d.reason) for _, _, number, _, d, mode, _ in entries)
+
+
+def _rows(entries: Iterable[_Told], outcome: str = "", message_id: str = "") -> list[LogRow]:
+    """Entries as a store keeps them; all in one go, because most come by the hundred."""
+    return [
+        _row_of(
+            LogRow,
+            (
+                id_,
+                time,
+                number,
+                contact,
+                decision.policy,
+                decision.policy_version,
+                f"free_form {decision.message.kind}"
+                if isinstance(decision.message, FreeForm)
+                else f"template {decision.message.name}",
+                decision.allowed,
+                decision.reason,
+                decision.rule,
+                mode,
+                asked,
+                outcome,
+                message_id,
+            ),
+        )
+        for id_, time, number, contact, decision, mode, asked in entries
+    ]
 
 
 def row_json(row: LogRow) -> str:
@@ -107,7 +113,6 @@ class DecisionLog:
         hook: is given each row as a line of JSON, when it is written.
 
     Attributes:
-        counters: how many decisions, by (number, mode, reason).
         lost: rows that could not be written, and that nothing depended on.
     """
 
@@ -119,13 +124,19 @@ class DecisionLog:
         _LOGS.add(self)
 
     def _begin(self) -> None:
-        self._gathered: list[LogRow] = []
+        self._gathered: deque[_Told] = deque()  # of `check`, and not yet counted
         self._lock = threading.Lock()
         # Drawn by each process for itself, so that those that were forked share no id.
         self._run = os.urandom(6).hex()
         self._ids = itertools.count(1)
-        self.counters: Counter[tuple[str, str, str]] = Counter()
+        self._counts: Counter[tuple[str, str, str]] = Counter()
         self.lost = 0
+
+    @property
+    def counters(self) -> Counter[tuple[str, str, str]]:
+        """How many decisions, by (number, mode, reason)."""
+        with self._lock:
+            return self._counts + _counted(list(self._gathered))
 
     def entry(
         self,
@@ -140,26 +151,19 @@ class DecisionLog:
         """An entry, counted but not written: a new one, or that of `again` with a new answer."""
         with self._lock:  # threads decide at once, and `+=` is no one step
             if again is not None:
-                self.counters[again.number, again.mode, again.decision.reason] -= 1
-            self.counters[number, mode, decision.reason] += 1
+                self._counts[again.number, again.mode, again.decision.reason] -= 1
+            self._counts[number, mode, decision.reason] += 1
         id_ = f"{self._run}-{next(self._ids)}" if again is None else again.id
         return Entry(id_, time, number, contact, decision, mode, asked)
 
     def gather(
         self, time: datetime, number: str, contact: str, decision: Decision, mode: Mode
     ) -> None:
-        """Count a decision of ``check``, and keep its row until enough are there to be written."""
-        row = None
-        if self._listened:
-            id_ = f"{self._run}-{next(self._ids)}"
-            row = _row(id_, time, number, contact, decision, mode, "check", "", "")
-        with self._lock:
-            self.counters[number, mode, decision.reason] += 1
-            if row is None:
-                return
-            self._gathered.append(row)
-            full = len(self._gathered) >= GATHERED
-        if full:
+        """Keep a decision of ``check`` until enough are there to be counted and written."""
+        # One step of the interpreter, so that threads need no lock here, where all must pass.
+        id_ = f"{self._run}-{next(self._ids)}"
+        self._gathered.append((id_, time, number, contact, decision, mode, "check"))
+        if len(self._gathered) >= GATHERED:
             self.flush()
 
     @property
@@ -183,12 +187,11 @@ class DecisionLog:
     @property
     def waiting(self) -> int:
         """How many entries a crash would lose now."""
-        return len(self._gathered)
+        return len(self._gathered) if self._listened else 0
 
     def flush(self) -> None:
         """Write what was gathered. What cannot be written is counted as lost, and never raises."""
-        with self._lock:
-            rows, self._gathered = self._gathered, []
+        rows = self._taken()
         if not rows:
             return
         try:
@@ -197,6 +200,14 @@ class DecisionLog:
         except StoreError:
             self.lost += len(rows)
         self.tell(rows)
+
+    def _taken(self) -> list[LogRow]:
+        """What was gathered, counted, as rows; none where nobody wants them."""
+        pop = self._gathered.popleft
+        with self._lock:  # so that nobody counts what is being taken
+            taken = [pop() for _ in range(len(self._gathered))]
+            self._counts.update(_counted(taken))
+        return _rows(taken) if self._listened else []
 
     def tell(self, rows: Sequence[LogRow]) -> None:
         """Give rows that were written to the hook."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from wa_fsm import policies
-from wa_fsm.decision import ALLOWING
+from wa_fsm.decision import ALLOWING, State
 from wa_fsm.durations import format_duration
 from wa_fsm.policy import Policy
 from wa_fsm.rows import FACTS, INITIAL, STATES, Cell, Effect, Row
@@ -155,19 +155,25 @@ def _markdown_table(table: Iterable[tuple[str, ...]]) -> list[str]:
     return head + [f"| {' | '.join(cells)} |" for cells in table]
 
 
-def mermaid(policy: Policy) -> str:
-    """The states and what moves between them, as a Mermaid state diagram."""
-    moves: dict[tuple[str, str], list[str]] = {}
+def moves(policy: Policy) -> dict[tuple[State, State], list[Row]]:
+    """The rows that change something, by the states before and after; the same one: it stays."""
+    found: dict[tuple[State, State], list[Row]] = {}
     for row in policy.rows:
         for cell in row.cells:
             if cell.effect == Effect():
                 continue
             for state in cell.in_states:
-                labels = moves.setdefault((state, cell.effect.to or state), [])
-                labels.append(f"{row.id} {row.event}")
+                found.setdefault((state, cell.effect.to or state), []).append(row)
+    return found
+
+
+def mermaid(policy: Policy) -> str:
+    """The states and what moves between them, as a Mermaid state diagram."""
     lines = ["stateDiagram-v2", f"    [*] --> {INITIAL}"]
     lines += [f"    {state}" for state in STATES]
-    lines += [f"    {a} --> {b} : {'<br/>'.join(labels)}" for (a, b), labels in moves.items()]
+    for (before, after), rows in moves(policy).items():
+        labels = "<br/>".join(f"{row.id} {row.event}" for row in rows)
+        lines.append(f"    {before} --> {after} : {labels}")
     return "\n".join(lines) + "\n"
 
 

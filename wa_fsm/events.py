@@ -112,6 +112,9 @@ class FreeForm:
 
     Args:
         kind: one of ``FREE_FORM_KINDS``.
+
+    Raises:
+        ValueError: no such kind.
     """
 
     kind: FreeFormKind = "text"
@@ -127,6 +130,10 @@ class Template:
     Args:
         name: the template's name in the business account.
         language: such as ``en_US`` (``en-US`` is the same); None names no language.
+
+    Raises:
+        ValueError: an empty text.
+        TypeError: a name or language that is no text.
     """
 
     name: str
@@ -139,12 +146,15 @@ class Template:
 
 
 Message: TypeAlias = FreeForm | Template
+"""What can be asked about and sent."""
 
 
 def _keyed(event: CustomerMessage | CustomerCall | Sent | SendFailed | Delivered) -> None:
     text_field("number", event.number)
     text_field("contact", event.contact)
-    object.__setattr__(event, "at", instant(event.at))
+    at = instant(event.at)
+    if at is not event.at:
+        object.__setattr__(event, "at", at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +164,14 @@ class CustomerMessage:
     Args:
         number: the business number (phone_number_id) that it reached.
         contact: who wrote, as that number knows them.
-        at: WhatsApp's timestamp of the message.
+        at: WhatsApp's timestamp of the message, an aware datetime; kept in UTC, cut to
+            milliseconds.
         id: the message's id (wamid).
         kind: one of ``CUSTOMER_KINDS``.
+
+    Raises:
+        ValueError: an empty text, an unknown kind, or an `at` without a zone.
+        TypeError: a value of another type.
     """
 
     number: str
@@ -178,8 +193,13 @@ class CustomerCall:
     Args:
         number: the business number.
         contact: who called.
-        at: WhatsApp's timestamp of the call.
+        at: WhatsApp's timestamp of the call, an aware datetime; kept in UTC, cut to
+            milliseconds.
         id: the call's id; its ``connect`` and ``terminate`` share it and are one event.
+
+    Raises:
+        ValueError: an empty text, or an `at` without a zone.
+        TypeError: a value of another type.
     """
 
     number: str
@@ -199,9 +219,14 @@ class Sent:
     Args:
         number: the business number that sent it.
         contact: to whom.
-        at: our clock when the request left.
+        at: our clock when the request left, an aware datetime; kept in UTC, cut to
+            milliseconds.
         id: the message's id (wamid).
         message: what was sent.
+
+    Raises:
+        ValueError: an empty text, or an `at` without a zone.
+        TypeError: a value of another type.
     """
 
     number: str
@@ -224,9 +249,14 @@ class SendFailed:
     Args:
         number: the business number that sent it.
         contact: to whom.
-        at: the report's own timestamp; the rules use the failed send's ``at`` instead.
+        at: the report's own timestamp, an aware datetime; the rules use the failed send's
+            ``at`` instead.
         message_id: the failed message's id (wamid).
         code: WhatsApp's error code; 131047, 470 and 63016 refuse for the window.
+
+    Raises:
+        ValueError: an empty text, or an `at` without a zone.
+        TypeError: a value of another type.
     """
 
     number: str
@@ -249,8 +279,12 @@ class TemplateStatus:
     Args:
         name: the template's name.
         status: one of ``TEMPLATE_STATUSES``; only ``approved`` may be sent.
-        at: from when on.
+        at: from when on, an aware datetime; kept in UTC, cut to milliseconds.
         language: None means all languages that are listed.
+
+    Raises:
+        ValueError: an empty text, an unknown status, or an `at` without a zone.
+        TypeError: a value of another type.
     """
 
     name: str
@@ -267,6 +301,7 @@ class TemplateStatus:
 
 
 Event: TypeAlias = CustomerMessage | CustomerCall | Sent | SendFailed | TemplateStatus
+"""What can happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +311,12 @@ class Delivered:
     Args:
         number: the business number that sent it.
         contact: to whom.
-        at: the report's own timestamp.
+        at: the report's own timestamp, an aware datetime.
         message_id: the message's id (wamid).
+
+    Raises:
+        ValueError: an empty text, or an `at` without a zone.
+        TypeError: a value of another type.
     """
 
     number: str

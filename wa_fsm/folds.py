@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from operator import attrgetter
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from wa_fsm.deliveries import Snapshot
 from wa_fsm.history import History
 from wa_fsm.policy import Policy
-from wa_fsm.stores.base import KEEP, Fact, FactRows, Known, Store, counts_at, event_of
+from wa_fsm.standing import Brief, folded, learn
+from wa_fsm.stores.base import KEEP, Fact, Known, Store, counts_at
+from wa_fsm.stores.rows import FactRows, RawFact
+from wa_fsm.table import table_of
+
+FEW: Final = 12
+"""So many facts are folded anew for each question; of more the fold is kept."""
 
 MOST_KEPT: Final = 4096
 """Of how many contacts the fold is kept in a process, besides what the store keeps."""
 
 
-@dataclass(frozen=True, slots=True)
 class Fold:
     """The facts of a contact, folded.
 
@@ -30,11 +35,21 @@ class Fold:
         lock: to be held while the history is asked, because other threads may add to it.
     """
 
-    history: History
-    names: tuple[str, ...]
-    statuses: int
-    empty: bool
-    lock: AbstractContextManager[object] = field(default_factory=nullcontext)
+    __slots__ = ("empty", "history", "lock", "names", "statuses")
+
+    def __init__(
+        self,
+        history: History | Brief,
+        names: tuple[str, ...],
+        statuses: int,
+        empty: bool,
+        lock: AbstractContextManager[object] | None = None,
+    ) -> None:
+        self.history = history
+        self.names = names
+        self.statuses = statuses
+        self.empty = empty
+        self.lock: AbstractContextManager[object] = threading.Lock() if lock is None else lock
 
 
 @runtime_checkable
@@ -49,6 +64,7 @@ class _Kept(NamedTuple):
 
     journal: list[Fact]
     seen: int
+    history: History
     fold: Fold
 
 
@@ -57,7 +73,7 @@ class _Read(NamedTuple):
 
     names: tuple[str, ...]
     snapshot: Snapshot | None
-    rows: frozenset[Hashable]
+    rows: frozenset[RawFact]
     history: History
     lock: AbstractContextManager[object]
 
@@ -72,9 +88,11 @@ class Folds:
 
     def __init__(self, policy: Policy, store: Store) -> None:
         self._policy = policy
+        self._table = table_of(policy)
         self._store = store
         # Asked once: whether an object fits a Protocol takes longer than a whole decision.
         self._grows = store if isinstance(store, _Grows) else None
+        self._nothing = History(policy)
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._read: dict[tuple[str, str], _Read] = {}
@@ -88,20 +106,25 @@ class Folds:
         if self._grows is not None:
             return self._grown(self._grows, number, contact)
         known = self._store.read(number, contact)
-        history, lock = self._folded(number, known)
-        empty = not known.facts and known.snapshot is None
-        return Fold(history, known.names, known.statuses, empty, lock)
+        names, facts, snapshot, statuses = known
+        lock: AbstractContextManager[object] | None = None
+        if not isinstance(facts, FactRows):
+            history: History | Brief = folded(self._policy, facts, names[0], snapshot)
+        elif len(names) == 1 and len(facts.raw) <= FEW:
+            history = Brief(self._table, number, contact, facts, snapshot)
+        else:
+            history, lock = self._folded(number, known, facts)
+        return Fold(history, names, statuses, snapshot is None and not facts, lock)
 
-    def _folded(self, number: str, known: Known) -> tuple[History, AbstractContextManager[object]]:
+    def _folded(
+        self, number: str, known: Known, rows: FactRows
+    ) -> tuple[History, AbstractContextManager[object]]:
         """The fold of what was just read; of facts folded before only what is new is folded.
 
         What the store gave decides, always: a fold is gone on from only while everything in it is
         still there.
         """
-        rows, key = known.facts, (number, known.names[0])
-        if not isinstance(rows, FactRows):
-            return folded(self._policy, rows, known.names[0], known.snapshot), nullcontext()
-        now = frozenset(rows.raw)
+        key, now = (number, known.names[0]), frozenset(rows.raw)
         with self._lock:
             read = self._read.pop(key, None)
             if (
@@ -115,7 +138,7 @@ class Folds:
             elif len(read.rows) != len(now):
                 with read.lock:
                     new = [rows.made(row) for row in now - read.rows]
-                    _learn(read.history, sorted(new, key=_at), known.names[0])
+                    learn(read.history, sorted(new, key=attrgetter("at")), known.names[0])
                 read = read._replace(rows=now)
             if now:  # of strangers nothing is kept
                 self._read[key] = read
@@ -135,18 +158,19 @@ class Folds:
             kept = self._kept.get(key)
             if kept is None or kept.journal is not journal:
                 start = self._store.read(number, contact).snapshot
+                if not journal and start is None:  # a stranger, of whom nothing is kept
+                    return Fold(self._nothing, names, statuses, empty=True)
                 history = History(self._policy, start=start)
                 lock: AbstractContextManager[object] = threading.Lock()
                 seen = 0
             else:
-                history, lock, seen = kept.fold.history, kept.fold.lock, kept.seen
+                history, lock, seen = kept.history, kept.fold.lock, kept.seen
             length = len(journal)  # it may grow while we read it
             if seen < length:
                 with lock:
-                    _learn(history, journal[seen:length], names[0])
-            fold = Fold(history, names, statuses, not length and history.start is None, lock)
-            if length or history.start is not None:  # of strangers nothing is kept
-                self._kept[key] = _Kept(journal, length, fold)
+                    learn(history, journal[seen:length], names[0])
+            fold = Fold(history, names, statuses, empty=False, lock=lock)
+            self._kept[key] = _Kept(journal, length, history, fold)
         return fold
 
     def forget(self, names: Iterable[str]) -> None:
@@ -155,24 +179,6 @@ class Folds:
         with self._lock:
             self._kept = {key: kept for key, kept in self._kept.items() if key[1] not in gone}
             self._read = {key: read for key, read in self._read.items() if key[1] not in gone}
-
-
-def folded(
-    policy: Policy, facts: Iterable[Fact], contact: str, start: Snapshot | None = None
-) -> History:
-    """The history of these facts, as facts of `contact`."""
-    history = History(policy, start=start)
-    _learn(history, sorted(facts, key=_at), contact)
-    return history
-
-
-def _at(fact: Fact) -> datetime:
-    return fact.at
-
-
-def _learn(history: History, facts: Iterable[Fact], contact: str) -> None:
-    for fact in facts:
-        history.add(event_of(fact, contact), fact.arrived, fact.order)
 
 
 def keep_for(policy: Policy) -> timedelta:

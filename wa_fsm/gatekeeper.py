@@ -22,12 +22,22 @@ from typing import Literal, Self, TypeAlias
 
 from wa_fsm import policies
 from wa_fsm.clock import Clock, system_clock
-from wa_fsm.decide import decide, decide_in
+from wa_fsm.decide import decide_at, decide_in
 from wa_fsm.decision import NO_RULE, Decision, UndecidedReason, undecided
 from wa_fsm.decisionlog import DecisionLog, Hook, Mode
 from wa_fsm.deliveries import KeyEvent
 from wa_fsm.durations import format_duration, parse_duration
-from wa_fsm.events import Delivered, Message, SendFailed, Sent, Template, TemplateStatus, instant
+from wa_fsm.events import (
+    CustomerCall,
+    CustomerMessage,
+    Delivered,
+    Message,
+    SendFailed,
+    Sent,
+    Template,
+    TemplateStatus,
+    instant,
+)
 from wa_fsm.expiring import Expiring, Lease, claim_expiring, expiring
 from wa_fsm.folds import Fold, Folds, tidy
 from wa_fsm.identity import ContactChanged, SameContact, canonical
@@ -49,11 +59,13 @@ from wa_fsm.stores.base import (
     fact_of,
 )
 from wa_fsm.table import table_of
-from wa_fsm.templates import Templates, plain_language
+from wa_fsm.templates import plain_language
 
 Learnable: TypeAlias = KeyEvent | TemplateStatus | Delivered | SameContact | ContactChanged
 ModeOf: TypeAlias = Mode | Mapping[str, Mode]
 
+_OF_A_KEY = (CustomerMessage, CustomerCall, Sent, SendFailed)
+_EVENTS = (*_OF_A_KEY, TemplateStatus, Delivered, SameContact, ContactChanged)
 NAMES = 4096  # names whose kept form is remembered: a spelling takes longer to read than a window
 
 
@@ -65,10 +77,11 @@ class Gatekeeper:
         store: a store, or the URI of one, see ``wa_fsm.stores.open_store``.
         templates: a mapping from name to status, a callable, or a registry; a template that it
             does not know is refused.
-        margin: the policy's option ``margin``, as a duration such as ``60s``.
+        margin: the policy's option ``margin``, as a timedelta or a duration such as ``60s``; None:
+            as the policy has it.
         mode: ``enforce`` refuses; ``observe`` decides, logs and lets pass. One for all numbers, or
             a mapping from number to mode (``*`` for the others; without it they are enforced).
-        now: the clock.
+        now: the clock, a function that gives an aware datetime.
         on_store_error: ``raise`` StoreUnavailable, or ``refuse`` with that reason.
         contact_key: a secret by which names of contacts are kept as keyed hashes.
         on_decision: is given each entry of the decision log as a line of JSON.
@@ -126,7 +139,7 @@ class Gatekeeper:
             StoreUnavailable: nothing was learnt.
             ValueError: an event's window would close beyond the year 9999.
         """
-        several = events if isinstance(events, Iterable) else (events,)
+        several = (events,) if isinstance(events, _EVENTS) else events
         when = self.now() if arrived is None else instant(arrived)
         return self.store.write(self._batch(several, when))
 
@@ -158,7 +171,13 @@ class Gatekeeper:
         facts, links, statuses = [], [], []
         outcomes: dict[str, str] = {}
         for order, event in enumerate(events):
-            if isinstance(event, TemplateStatus):
+            if isinstance(event, _OF_A_KEY):  # first, because most of them are
+                if event.at > self.policy.latest:
+                    raise ValueError(f"a window from {event.at} would close beyond year 9999")
+                facts.append(fact_of(event, self.name_of(event.contact), arrived, order))
+                if isinstance(event, SendFailed):
+                    outcomes[event.message_id] = f"failed {event.code}"
+            elif isinstance(event, TemplateStatus):
                 spoken = plain_language(event.language or "")
                 row = Status(event.name, spoken, event.status, event.at, arrived, order)
                 statuses.append(row)
@@ -167,15 +186,9 @@ class Gatekeeper:
                 links += [Link("same", first, other) for other in others if other != first]
             elif isinstance(event, ContactChanged):
                 links.append(Link("next", self.name_of(event.old), self.name_of(event.new)))
-            elif isinstance(event, Delivered):
-                outcomes.setdefault(event.message_id, "delivered")
             else:
-                if event.at > self.policy.latest:
-                    raise ValueError(f"a window from {event.at} would close beyond year 9999")
-                facts.append(fact_of(event, self.name_of(event.contact), arrived, order))
-                if isinstance(event, SendFailed):
-                    outcomes[event.message_id] = f"failed {event.code}"
-        return Batch(facts, links, statuses, outcomes=outcomes)
+                outcomes.setdefault(event.message_id, "delivered")
+        return Batch(facts, links, statuses, (), outcomes)
 
     def name_of(self, contact: str) -> str:
         """The form in which a contact's name is kept: canonical, hashed where a key was given."""
@@ -231,9 +244,9 @@ class Gatekeeper:
             also: other names by which the send itself addresses this contact: they are learnt.
             again: an attempt at the same message, that did not succeed: both count as one.
 
-        Raises (on entering):
-            SendRefused: carrying the decision, where the mode is ``enforce``.
-            StoreUnavailable: as ``check``.
+        Raises:
+            SendRefused: on entering, with the decision, where the mode is ``enforce``.
+            StoreUnavailable: on entering, as ``check``.
         """
         name = self.name_of(contact)
         names = dict.fromkeys([name, *(self.name_of(other) for other in also)])
@@ -287,14 +300,14 @@ class Gatekeeper:
             return self._without_store(message, now if at is None else instant(at), error)
         history = fold.history
         with fold.lock:
-            if at is None:
-                newest = history.newest
-                at = now if newest is None or newest <= now else newest
-            if isinstance(registry, Templates):
-                decision = decide(self.policy, history, message, at, registry)
+            if at is not None:
+                then = instant(at)
             else:
-                situation = history.at(at)
-                decision = decide_in(self._table, situation, message, registry, history.would_allow)
+                newest = history.newest
+                then = now if newest is None or newest <= now else newest
+            point, running = history.standing(then)
+            table, would = self._table, history.asks_would_allow
+            decision = decide_at(table, point, then, running, message, registry, would)
         if fold.empty and decision.reason == "never_opened":
             return self._of_a_stranger(decision)
         return decision
@@ -384,6 +397,10 @@ class Gatekeeper:
     def history(self, number: str, contact: str) -> ContactHistory:
         """Facts and decisions of a contact, and of the names that it had before.
 
+        Args:
+            number: the business number.
+            contact: any of the contact's names.
+
         Raises:
             StoreUnavailable: the store cannot be read.
         """
@@ -408,7 +425,10 @@ class Gatekeeper:
     # -- keeping house -----------------------------------------------------------------------
 
     def forget(self, contact: str) -> int:
-        """Erase one person, by any of their names, in facts, log, claims and links of all numbers.
+        """Erase one person in facts, log, claims and links of all numbers.
+
+        Args:
+            contact: any of their names; all of them go.
 
         Returns:
             How many rows went.
@@ -425,6 +445,10 @@ class Gatekeeper:
 
     def tidy(self, number: str, contact: str) -> int:
         """Fold a contact's old facts into a snapshot; answers stay the same.
+
+        Args:
+            number: the business number.
+            contact: any of the contact's names.
 
         Returns:
             How many facts were folded.

@@ -17,7 +17,7 @@ House rules:
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from wa_fsm.decision import Conversation
@@ -69,10 +69,6 @@ class History:
         policy: by whose effects the facts are folded.
         engine: who answers; None: the policy's Table.
         start: an earlier fold to go on from; None: from nothing.
-
-    Raises (from ``add``):
-        ValueError: the event is of another key, or so late that a window would close beyond 9999.
-        TypeError: it is no event of a key.
     """
 
     def __init__(
@@ -100,6 +96,10 @@ class History:
 
         Returns:
             The delivery, which tells whether it counts and which row it fired.
+
+        Raises:
+            ValueError: it is of another key, or so late that a window would close beyond 9999.
+            TypeError: it is no event of a key.
         """
         self._check(event, arrived)
         when = event.at if arrived is None else instant(arrived)
@@ -353,6 +353,11 @@ class History:
             _, lapse = lapsed(self.engine, self._facts[count - 1].point, instant(until))
             if lapse is not None:
                 yield lapse
+
+    @property
+    def asks_would_allow(self) -> Callable[[datetime], tuple[str, ...]] | None:
+        """``would_allow``; None where it can only answer that there is none."""
+        return self.would_allow if self._maybes else None
 
     def would_allow(self, now: datetime) -> tuple[str, ...]:
         """Ids of the uncounted messages any of which, if it counted, would allow free-form now."""

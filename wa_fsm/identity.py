@@ -28,6 +28,7 @@ _FORMS: Final = (
     (re.compile(r"54([1-9][0-9]{9})"), r"549\1"),
     (re.compile(r"55([1-9]{2})([6-9][0-9]{7})"), r"55\g<1>9\2"),
 )
+_COUNTRIES: Final = ("52", "54", "55")  # of these forms
 
 
 def canonical(name: str) -> str:
@@ -44,14 +45,17 @@ def canonical(name: str) -> str:
         TypeError: it is no text.
     """
     text_field("contact", name)
-    if not _PHONE.fullmatch(name):
-        return name
-    digits = _NO_DIGIT.sub("", name)
+    digits = name
+    if not (name.isdigit() and name.isascii()):  # as a rule they are digits already
+        if not _PHONE.fullmatch(name):
+            return name
+        digits = _NO_DIGIT.sub("", name)
     if not 8 <= len(digits) <= 15:
         return name
-    for written, kept in _FORMS:
-        if written.fullmatch(digits):
-            return written.sub(kept, digits)
+    if digits.startswith(_COUNTRIES):
+        for written, kept in _FORMS:
+            if written.fullmatch(digits):
+                return written.sub(kept, digits)
     return digits
 
 
@@ -71,7 +75,11 @@ class SameContact:
     """These names were seen together in one event or in one send's answer: they are one contact.
 
     Args:
-        names: two or more.
+        names: two or more, in any spelling.
+
+    Raises:
+        ValueError: fewer than two, or an empty one.
+        TypeError: a name that is no text.
     """
 
     names: tuple[str, ...]
@@ -90,6 +98,10 @@ class ContactChanged:
     Args:
         old: the name that it had.
         new: the name that it has now.
+
+    Raises:
+        ValueError: an empty name.
+        TypeError: a name that is no text.
     """
 
     old: str

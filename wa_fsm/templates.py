@@ -61,7 +61,7 @@ class Templates:
         entries: Mapping[str, TemplateEntry] | None = None,
         categories: Mapping[str, str] | None = None,
     ) -> None:
-        self._categories = {name: word.lower() for name, word in (categories or {}).items()}
+        self._categories = {n: word.lower() for n, word in categories.items()} if categories else {}
         self._known: dict[str, dict[str | None, list[_Known]]] = {}
         self._serves_all: set[str] = set()
         self._approved: bool | None = None
@@ -71,7 +71,11 @@ class Templates:
         if entries is not None and not isinstance(entries, Mapping):
             raise TypeError(f"expected a mapping from name to status, got `{entries!r}`")
         for name, entry in (entries or {}).items():
-            by_language = {None: entry} if isinstance(entry, str) else dict(entry)
+            if isinstance(entry, str):
+                self._known[name] = {None: [(_ALWAYS, _ALWAYS, 0, status_name(entry))]}
+                self._serves_all.add(name)
+                continue
+            by_language: dict[str | None, str] = dict(entry.items())
             for language, status in by_language.items():
                 self._learn(name, language, (_ALWAYS, _ALWAYS, 0, status_name(status)))
                 if language is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .run import wants_colour
+from .reporting import wants_colour
 
 if TYPE_CHECKING:
     from wa_fsm.policy import Policy

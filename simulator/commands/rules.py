@@ -8,7 +8,7 @@ import click
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "mermaid", "json"]),
+    type=click.Choice(["text", "markdown", "mermaid", "svg", "json"]),
     default="text",
     show_default=True,
     help="A table for the terminal or for Markdown, the state diagram, or data.",
@@ -25,6 +25,10 @@ def command(spec: str, form: str) -> None:
     policy = policy_of(spec)
     if form == "mermaid":
         click.echo(describe.mermaid(policy), nl=False)
+    elif form == "svg":
+        from ..reports.diagram import diagram_svg
+
+        click.echo(diagram_svg(policy), nl=False)
     elif form == "markdown":
         click.echo(describe.markdown(policy), nl=False)
     elif form == "json":

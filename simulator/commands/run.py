@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from .reporting import Reports, check_writable, deliver, reports_of, tell_mistakes
+
 if TYPE_CHECKING:
     from ..batch import Ran
     from ..files import Found
-    from ..reports import Reporter
 
 
 @click.command("run")
@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--format",
-    "form",
-    type=click.Choice(["text", "json", "junit"]),
-    default="text",
-    show_default=True,
-    help="What to print.",
+    "forms",
+    multiple=True,
+    metavar="FORM[=FILE]",
+    help="What to print: text (the default), json, junit or github; with =FILE it is written there "
+    "instead. May be given several times.",
+)
+@click.option(
+    "--html",
+    metavar="FILE",
+    help="Also write a report for the browser: one file, with timelines, coverage and filters.",
 )
 @click.option(
     "-k", "expression", metavar="EXPR", help="Only cases whose file, name or policy fits."
@@ -59,7 +64,8 @@ def command(
     paths: tuple[str, ...],
     shipped: bool,
     spec: str | None,
-    form: str,
+    forms: tuple[str, ...],
+    html: str | None,
     expression: str | None,
     fail_fast: bool,
     only_failures: bool,
@@ -74,22 +80,30 @@ def command(
     """
     from ..batch import Job, run_all, slow_progress
 
+    reports = reports_of(forms, html, only_failures=only_failures, least=least)
     files = _files(paths, shipped)
-    _check(spec, expression)
-    reporter = _reporter(form, only_failures)
+    _check(spec, expression, reports)
+    check_writable(reports, files)
     writes = probe == "write"
     _go_together(fail_fast=fail_fast, covers=least is not None, writes=writes, replaced=bool(spec))
-    job = Job(reporter, spec, expression, fail_fast, least is not None, probe is not None, writes)
+    reporters = tuple(reporter for _, reporter in reports)
+    counts = least is not None or (html is not None and not fail_fast)
+    job = Job(reporters, spec, expression, fail_fast, counts, probe is not None, writes)
     ran = run_all(job, files, jobs, slow_progress(len(files), _bar(len(files))))
-    _refuse(ran)
+    _refuse(ran, reports)
     if not ran.passed:
         raise click.ClickException(
             "no scenario found" if expression is None else f"no scenario left by -k `{expression}`"
         )
     passed, failed = ran.passed.count(True), ran.passed.count(False)
-    parts = [part for part in ran.parts if part]
-    coverage = None if least is None else ran.coverage
-    click.echo(reporter.whole(parts, passed, failed, sorted(ran.policies), coverage), nl=False)
+    texts = []
+    for index, (output, reporter) in enumerate(reports):
+        parts = [several[index] for several in ran.parts if several[index]]
+        asked = least is not None or (counts and output.form == "html")
+        coverage = ran.coverage if asked else None
+        whole = reporter.whole(parts, passed, failed, sorted(ran.policies), coverage)
+        texts.append((output, whole))
+    deliver(texts)
     _write(ran.copies, ran.left_alone)
     lacking = list(ran.coverage.below(least)) if least is not None else []
     click.echo("".join(f"{text}\n" for text in lacking), err=True, nl=False)
@@ -107,12 +121,13 @@ def _go_together(*, fail_fast: bool, covers: bool, writes: bool, replaced: bool)
         )
 
 
-def _refuse(ran: Ran) -> None:
+def _refuse(ran: Ran, reports: Reports) -> None:
     """End the call where a file cannot be used."""
     from ..batch import tell
 
     if not ran.mistakes and not ran.unreadable:
         return
+    tell_mistakes(reports, ran.mistakes, ran.unreadable)
     unreadable = "".join(f"{text}\n" for text in ran.unreadable)
     click.echo(tell(ran.mistakes) + unreadable, err=True, nl=False)
     bad = len({mistake.file for mistake in ran.mistakes}) + len(ran.unreadable)
@@ -148,36 +163,17 @@ def _files(paths: Sequence[str], shipped: bool) -> list[Found]:
     return found
 
 
-def _check(spec: str | None, expression: str | None) -> None:
+def _check(spec: str | None, expression: str | None, reports: Reports) -> None:
     from ..select import chooser
     from .specs import policy_of
 
     if spec is not None:
-        policy_of(spec)
+        policy_of(spec, lambda mistakes: tell_mistakes(reports, mistakes))
     try:
         if expression is not None:
             chooser(expression)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-
-
-def _reporter(form: str, only_failures: bool) -> Reporter:
-    if form == "json":
-        from ..reports.json import JsonReporter
-
-        return JsonReporter(only_failures=only_failures)
-    if form == "junit":
-        from ..reports.junit import JunitReporter
-
-        return JunitReporter(only_failures=only_failures)
-    from ..reports.text import Style, TextReporter
-
-    return TextReporter(Style(wants_colour()), only_failures=only_failures)
-
-
-def wants_colour() -> bool:
-    """Colours only on a terminal, and not where NO_COLOR is set."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _bar(length: int) -> Callable[[], Callable[[int], None]]:

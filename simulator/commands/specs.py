@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -9,15 +10,23 @@ import click
 if TYPE_CHECKING:
     from wa_fsm.policy import Policy
 
+    from ..mistakes import Mistake
 
-def policy_of(spec: str) -> Policy:
-    """The policy that a call names; what is wrong with it ends the call with exit code 2."""
+
+def policy_of(spec: str, hear: Callable[[Sequence[Mistake]], None] = lambda told: None) -> Policy:
+    """The policy that a call names; what is wrong with it ends the call with exit code 2.
+
+    Args:
+        spec: a shipped policy's name or a policy file, with options.
+        hear: is given the mistakes of a policy file, before they are told on stderr.
+    """
     from ..batch import tell
     from ..policy_file import BadPolicyFile, from_spec
 
     try:
         return from_spec(spec)
     except BadPolicyFile as bad:
+        hear(bad.mistakes)
         click.echo(tell(bad.mistakes), err=True, nl=False)
         told = spec.partition(",")[0]
         raise click.ClickException(f"the policy file `{told}` cannot be used") from None

@@ -190,6 +190,10 @@ def _written(path: str) -> Iterator[IO[str]]:
     if path == "-":
         yield sys.stdout
         return
+    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe is never replaced
+        with open(path, "w", encoding="utf-8") as file:
+            yield file
+        return
     part = f"{path}.part"
     try:
         with open(part, "w", encoding="utf-8") as file:

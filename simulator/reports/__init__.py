@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from ..mistakes import Mistake
 from ..outcome import Run
 
 if TYPE_CHECKING:
@@ -33,4 +34,17 @@ class Reporter(Protocol):
             failed: how many did not.
             names: the names of the policies that were run, sorted.
             coverage: what the cases cover; None: nobody asked.
+        """
+
+
+@runtime_checkable
+class TellsMistakes(Protocol):
+    """A format that also says why nothing was run; the others leave that to stderr."""
+
+    def refused(self, mistakes: Sequence[Mistake], unreadable: Sequence[str]) -> str:
+        """The report of files that cannot be used.
+
+        Args:
+            mistakes: all that is wrong in them, in order.
+            unreadable: files that could not be read, each a sentence.
         """

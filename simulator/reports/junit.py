@@ -13,7 +13,8 @@ from .text import explain_failures
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """The text without the characters that XML and terminals cannot take."""
     return _FORBIDDEN.sub("�", text)
 
 
@@ -32,16 +33,16 @@ class JunitReporter:
         case = run.case
         if self.only_failures and run.passed:
             return ""
-        name = quoteattr(_clean(f"{case.name} [{case.policy.spec}]"))
-        attributes = f"classname={quoteattr(_clean(case.file))} name={name}"
-        place = f'file={quoteattr(_clean(case.file))} line="{case.line}"'
+        name = quoteattr(clean(f"{case.name} [{case.policy.spec}]"))
+        attributes = f"classname={quoteattr(clean(case.file))} name={name}"
+        place = f'file={quoteattr(clean(case.file))} line="{case.line}"'
         if run.passed:
             return f"    <testcase {attributes} {place}/>\n"
         first = next(f for outcome in run.outcomes for f in outcome.failures)
-        body = escape(_clean(explain_failures(run)))
+        body = escape(clean(explain_failures(run)))
         return (
             f"    <testcase {attributes} {place}>\n"
-            f"      <failure message={quoteattr(_clean(first.text))}>{body}</failure>\n"
+            f"      <failure message={quoteattr(clean(first.text))}>{body}</failure>\n"
             f"    </testcase>\n"
         )
 

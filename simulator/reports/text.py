@@ -15,6 +15,7 @@ from wa_fsm import SendFailed, policies
 from wa_fsm.decision import clock_text, in_zone
 from wa_fsm.describe import guard_text, situation_text
 from wa_fsm.policy import Policy
+from wa_fsm.rows import Row
 
 from ..expectations import said
 from ..outcome import Failure, Outcome, Run
@@ -62,13 +63,14 @@ def actor(outcome: Outcome) -> str:
         "template": f"{sends} ({who})",
         "free_form": f"{sends} ({who})",
         "template_status": f"platform: template `{step.template}` is {status}",
-        "send_failed": f"platform: `{_failed(step)}` failed ({who})",
+        "send_failed": f"platform: {_failed(step)} ({who})",
         "checkpoint": f"checkpoint ({who})",
     }[step.event]
 
 
 def _failed(step: Step) -> str:
-    return " ".join(f"{f.message_id}: {f.code}" for f in step.facts if isinstance(f, SendFailed))
+    failed = [fact for fact in step.facts if isinstance(fact, SendFailed)]
+    return " ".join(f"`{fact.message_id}` failed with {fact.code}" for fact in failed)
 
 
 def explain_failures(run: Run, style: Style = PLAIN) -> str:
@@ -76,17 +78,18 @@ def explain_failures(run: Run, style: Style = PLAIN) -> str:
     lines: list[str] = []
     for outcome in run.outcomes:
         if outcome.failures:
-            lines += _explain(run.case, outcome, style)
+            lines += explain_step(run.case, outcome, style)
     return "\n".join(lines) + "\n"
 
 
-def _explain(case: Case, outcome: Outcome, style: Style) -> Iterator[str]:
+def explain_step(case: Case, outcome: Outcome, style: Style = PLAIN) -> Iterator[str]:
+    """One failed step: where, what was expected, what came, by which rule, and what may go."""
     zone, situation = zone_of(case), outcome.situation
     when = in_zone(outcome.step.arrived, zone).isoformat(sep=" ", timespec="milliseconds")
     yield f"  {case.file}:{outcome.failures[0].line}: {when} {actor(outcome)}"
     yield from _side_by_side(outcome.failures, style)
     if outcome.rule is not None:
-        yield from _rule(case.policy, outcome.rule)
+        yield from _rule(case.policy, outcome.rule, outcome.step.event)
     elif outcome.duplicate:
         yield "    rule      none: a delivery with this id had arrived before"
     if outcome.decision is not None:
@@ -114,14 +117,30 @@ def _side_by_side(failures: Sequence[Failure], style: Style) -> Iterator[str]:
         yield f"    {style(f'{text:<{width}}', fg='green')}  {style(got, fg='red')}"
 
 
-def _rule(policy: Policy, rule: str) -> Iterator[str]:
-    row = next(row for row in policy.complete_rows if row.id == rule)
+def rule_text(row: Row) -> str:
+    """When a row applies and what it answers, in one line."""
     verdict = f" → {row.verdict}" if row.verdict else ""
     guards = "; ".join(dict.fromkeys(guard_text(row, cell) for cell in row.cells))
     when = f"{row.event} ({guards})" if guards else row.event
-    yield f"    rule      {rule}, {row.standing}: {when}{verdict}"
-    for cite in row.cites:
-        yield f"    source    {policy.sources[cite]}"
+    return f"{when}{verdict}"
+
+
+def _rule(policy: Policy, rule: str, event: str) -> Iterator[str]:
+    row = next((r for r in policy.complete_rows if (r.id, r.event) == (rule, event)), None)
+    if row is not None:
+        yield f"    rule      {rule}, {row.standing}: {rule_text(row)}"
+        for cite in row.cites:
+            yield f"    source    {policy.sources[cite]}"
+    for own in policy.refusals:
+        if own.id == rule:
+            yield f"    rule      {rule}, ours: {own.said} → {own.reason}"
+            yield f"    source    {own.text}"
+
+
+def _bands(run: Run, style: Style) -> str:
+    from .timeline import failing_bands  # local: only a failure needs it, and Rich with it
+
+    return failing_bands(run, style)
 
 
 def _probed(run: Run) -> str:
@@ -153,7 +172,8 @@ class TextReporter:
         if not run.passed:
             mark = self.style("FAIL", fg="red", bold=True)
             head = f"{mark} {place} {case.name} [{case.policy.spec}]\n"
-            return head + explain_failures(run, self.style) + _probed(run)
+            bands = _bands(run, self.style)
+            return head + explain_failures(run, self.style) + bands + _probed(run)
         if self.only_failures:
             return ""
         ok = f"{self.style('ok', fg='green')}   {place} {case.name} [{case.policy.spec}]\n"

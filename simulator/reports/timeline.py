@@ -1,115 +1,107 @@
-"""A case as a timeline for a terminal: what came when, what was answered, how it then stood."""
+"""A case as a timeline for a terminal: a band of states, then what came when and what was answered.
+
+Two policies are drawn one above the other, and each step at which they differ has a sentence.
+"""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator
-from datetime import datetime, tzinfo
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final
 
-from wa_fsm import policies
-from wa_fsm.decision import in_zone
-from wa_fsm.describe import situation_text
-from wa_fsm.situation import Situation
+from rich.text import Text
 
-from ..outcome import Outcome, Run
-from .text import PLAIN, SPEAKS_OF, Style, actor, zone_of
+from ..outcome import Run
+from .band import Line, band_lines
+from .listing import listing
+from .page import WIDTH, rendered, safe, wrapped
+from .picture import Picture, compare, picture
+from .signs import Sign, legend
+from .text import PLAIN, Style, zone_of
 
-_STATE_COLOURS = {
-    "closed": "white",
-    "user_opened": "green",
-    "business_opened": "yellow",
-    "expired": "red",
-}
-_WIDTH = 80
+_MARGIN: Final = 2
+_LABEL: Final = 9  # the widest name of a line of a band, and a space
+_BETWEEN: Final = "   "
 
 
-def timeline(run: Run, style: Style = PLAIN) -> str:
-    """The whole case, a part for each number and contact."""
-    case, zone = run.case, zone_of(run.case)
-    lines = [f"{case.name} [{case.policy.spec}]"]
-    keys = dict.fromkeys((o.step.number, o.step.contact) for o in run.outcomes)
-    for number, contact in keys:
-        own = [o for o in run.outcomes if (o.step.number, o.step.contact) == (number, contact)]
-        day = in_zone(own[0].step.arrived, zone)
-        lines += ["", f"{contact} at {number}, times in {case.timezone or day.isoformat()[-6:]}"]
-        lines += _one(own, zone, style)
-    lines += ["", *textwrap.wrap(f"note: {SPEAKS_OF}", _WIDTH, subsequent_indent="  ")]
-    if policies.caution(case.policy.base):
-        caution = policies.caution(case.policy.base)
-        caution = f"note: `{case.policy.base}` is not what WhatsApp enforces. {caution}"
-        lines += textwrap.wrap(caution, _WIDTH, subsequent_indent="  ")
-    return "\n".join(lines) + "\n"
+def timeline(runs: Sequence[Run], style: Style = PLAIN) -> str:
+    """The whole case, a part for each number and contact.
+
+    Args:
+        runs: the case under one policy; or under two, which are drawn one above the other.
+        style: colours or none.
+    """
+    pictures, zone = [picture(run) for run in runs], zone_of(runs[0].case)
+    names, end = [safe(each["policy"]) for each in pictures], max(each["end"] for each in pictures)
+    differences = {d["index"]: d for d in compare(*pictures)} if len(pictures) > 1 else {}
+    lines = wrapped(Text(f"{safe(pictures[0]['name'])} [{' / '.join(names)}]", "bold"), 0)
+    used: set[Sign] = set()
+    for bands in zip(*(each["bands"] for each in pictures), strict=True):
+        lines += [Text(), *wrapped(_head(pictures[0], bands[0]))]
+        drawn = band_lines(bands, names, end, zone, frozenset(differences))
+        lines += [*_band(drawn, used), Text(), *listing(bands, names, zone, differences)]
+    lines += [Text(), *_legend(used)]
+    if len(pictures) > 1:
+        steps = sum(len(band["marks"]) for band in pictures[0]["bands"])
+        lines += [Text(), *wrapped(_summary(names, steps, sorted(differences)))]
+    notes = dict.fromkeys(note for each in pictures for note in each["note"])
+    lines += [Text(), *(line for note in notes for line in wrapped(Text(f"note: {note}")))]
+    return rendered(lines, colour=style.colour)
 
 
-def _one(outcomes: list[Outcome], zone: tzinfo, style: Style) -> Iterator[str]:
-    shown_day, before = None, None
-    for outcome in outcomes:
-        now = outcome.step.arrived
-        if before is not None:
-            yield from _lapse(before, now, zone, style)
-        day = in_zone(now, zone).date()
-        if day != shown_day:
-            yield f"  {day.isoformat()}"
-            shown_day = day
-        yield from _step(outcome, zone)
-        if before is None or _changed(before, outcome.situation):
-            yield from _stands(outcome.situation, zone, style)
-        before = outcome.situation
+def failing_bands(run: Run, style: Style = PLAIN) -> str:
+    """The bands in which an expectation failed, with a legend."""
+    drawn, zone, lines, used = picture(run), zone_of(run.case), list[Text](), set[Sign]()
+    for band in drawn["bands"]:
+        if any(mark["failures"] for mark in band["marks"]):
+            lines += [Text(), *wrapped(_head(drawn, band), _MARGIN)]
+            lines += _band(band_lines([band], [""], drawn["end"], zone, judged=True), used)
+    return rendered([*lines, Text(), *_legend(used), Text()], colour=style.colour)
 
 
-def _changed(before: Situation, after: Situation) -> bool:
-    return (before.state, before.window_closes_at, before.replied) != (
-        after.state,
-        after.window_closes_at,
-        after.replied,
-    )
+def _head(drawn: Picture, band: dict[str, Any]) -> Text:
+    return Text(f"{safe(band['contact'])} at {safe(band['number'])}, times in {drawn['timezone']}")
 
 
-def _lapse(before: Situation, now: datetime, zone: tzinfo, style: Style) -> Iterator[str]:
-    ends = before.window_closes_at
-    if ends is not None and ends <= now:
-        bar = style("┊", fg=_STATE_COLOURS["expired"])
-        yield f"  {_clock(ends, zone)}  {bar} the window ends ({in_zone(ends, zone).date()})"
+def _summary(names: Sequence[str], steps: int, differing: Sequence[int]) -> Text:
+    one, other = (f"`{name}`" for name in names)
+    if not differing:
+        return Text(f"{one} and {other} say the same at all {steps} steps")
+    at = ", ".join(str(index + 1) for index in differing)
+    return Text(f"{one} and {other} differ at {len(differing)} of {steps} steps: {at}", "bold")
 
 
-def _step(outcome: Outcome, zone: tzinfo) -> Iterator[str]:
-    step, decision = outcome.step, outcome.decision
-    text = actor(outcome).replace(f" ({step.contact} at {step.number})", "")
-    if outcome.duplicate:
-        text += ", again: a repeated delivery, no effect"
-    elif outcome.rule is not None and decision is None:
-        text += f" ({outcome.rule})"
-    yield f"  {_clock(step.arrived, zone)}  {text}"
-    if step.arrived != step.at:
-        late = "late" if step.arrived > step.at else "early: dated ahead"
-        yield f"{'':16}arrived {late}, it happened at {_stamp(step.at, step.arrived, zone)}"
-    if decision is not None:
-        mark = "✓" if decision.allowed else "✗"
-        lines = _wrapped(f"{mark} {decision.explain(zone)} ({decision.rule})")
-        yield from (f"{'':16}{line}" for line in lines)
-        if decision.uncounted:
-            ids = ", ".join(decision.uncounted)
-            yield f"{'':16}  (not counted: {ids}; it would have allowed it)"
+def _band(lines: Iterable[Line | None], used: set[Sign]) -> Iterator[Text]:
+    """The lines as texts; the signs that stand in them are put to those used."""
+    for line in lines:
+        used |= line.used if line is not None else set()
+        yield from _text_of(line)
 
 
-def _stands(situation: Situation, zone: tzinfo, style: Style) -> Iterator[str]:
-    text = situation_text(situation)
-    if situation.window_closes_at is not None:
-        text += f" until {_stamp(situation.window_closes_at, situation.at, zone)}"
-    bar = style("┃", fg=_STATE_COLOURS[situation.state])
-    for line in textwrap.wrap(f"{situation.state}: {text}", _WIDTH - 18):
-        yield f"{'':16}{bar} {line}"
+def _text_of(line: Line | None) -> Iterator[Text]:
+    if line is None:
+        yield Text()
+    elif not line.cells:
+        yield from wrapped(Text(line.name, "bold"), _MARGIN)
+    else:
+        stretches = groupby(line.cells, lambda cell: cell.style)
+        parts = (("".join(cell.text for cell in cells), style) for style, cells in stretches)
+        yield _named(line.name, Text.assemble(*parts))
 
 
-def _clock(value: datetime, zone: tzinfo) -> str:
-    return in_zone(value, zone).time().isoformat("milliseconds")
+def _legend(used: Collection[Sign]) -> Iterator[Text]:
+    """What the signs mean, a group below the other."""
+    for name, signs in legend(used):
+        line = Text()
+        for sign in signs:
+            part = Text.assemble((sign.text, sign.style), f" {sign.words}")
+            if line and _LABEL + line.cell_len + len(_BETWEEN) + part.cell_len > WIDTH - _MARGIN:
+                yield _named(name, line)
+                name, line = "", Text()
+            line += Text(_BETWEEN if line else "") + part
+        if line:
+            yield _named(name, line)
 
 
-def _stamp(value: datetime, beside: datetime, zone: tzinfo) -> str:
-    shown, near = in_zone(value, zone), in_zone(beside, zone)
-    text = shown.time().isoformat("milliseconds").removesuffix(".000")
-    return text if shown.date() == near.date() else f"{shown.date().isoformat()} {text}"
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH - 16, subsequent_indent="  ")
+def _named(name: str, text: Text) -> Text:
+    return Text(f"{'':{_MARGIN}}{name:<{_LABEL}}") + text

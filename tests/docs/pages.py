@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +70,35 @@ def blocks(page: Path) -> list[Block]:
             markers, follows = [], False
     assert not fence, f"{name(page)}:{opened}: this block is not closed"
     return found
+
+
+def files(page: Path) -> dict[str, Block]:
+    """The files that stand on a page, by their name there."""
+    told = ((marker, block) for block in blocks(page) for marker in block.markers)
+    return {m.removeprefix("file: "): block for m, block in told if m.startswith("file: ")}
+
+
+def run(page: Path, script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run command lines in a folder that has the page's files; `wa-sim` is the one of this test.
+
+    Args:
+        page: whose files there are.
+        script: the lines, as a reader would type them; the first that fails ends it.
+        folder: where to; it is empty.
+    """
+    for path, block in files(page).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(block.text, "utf-8")
+    scripts = sysconfig.get_path("scripts")
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
 
 
 def prose(page: Path) -> str:

@@ -1,36 +1,13 @@
-"""Writes the outputs that pages show anew: ``python -m tests.docs.refresh``; read the diff."""
+"""Writes what pages show anew: ``python -m tests.docs.refresh [PAGE…]``; read the diff."""
 
 from __future__ import annotations
 
 import re
-import shlex
-import subprocess
-import sysconfig
+import sys
 import tempfile
 from pathlib import Path
 
-from tests.docs.pages import PAGES, Block, blocks
-
-WA_SIM = str(Path(sysconfig.get_path("scripts")) / "wa-sim")
-
-
-def output(block: Block, command: str) -> str:
-    """What the command prints in a folder that has the page's files."""
-    with tempfile.TemporaryDirectory() as folder:
-        for each in blocks(block.page):
-            for told in each.markers:
-                if told.startswith("file: "):
-                    path = Path(folder, told.removeprefix("file: "))
-                    path.parent.mkdir(exist_ok=True)
-                    path.write_text(each.text, "utf-8")
-        came = subprocess.run(
-            [WA_SIM, *shlex.split(command)],
-            cwd=folder,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-    return came.stdout + came.stderr
+from tests.docs.pages import PAGES, blocks, run
 
 
 def refresh(page: Path) -> None:
@@ -38,14 +15,17 @@ def refresh(page: Path) -> None:
     text = page.read_text("utf-8")
     for block in blocks(page):
         for marker in block.markers:
-            form = re.fullmatch(r"output [0-9]+: wa-sim (.+)", marker)
+            form = re.fullmatch(r"output [0-9]+: (.+)", marker)
             if form:
+                with tempfile.TemporaryDirectory() as folder:
+                    came = run(page, form[1], Path(folder))
                 old = f"<!-- {marker} -->\n```{block.language}\n{block.text}```"
-                new = f"<!-- {marker} -->\n```{block.language}\n{output(block, form[1])}```"
+                new = f"<!-- {marker} -->\n```{block.language}\n{came.stdout + came.stderr}```"
                 text = text.replace(old, new)
     page.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":
-    for each in PAGES:
+    wanted = [Path(name).resolve() for name in sys.argv[1:]]
+    for each in wanted or PAGES:
         refresh(each)

@@ -6,10 +6,8 @@ import contextlib
 import io
 import json
 import re
-import shlex
 import subprocess
 import sys
-import sysconfig
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,14 +19,14 @@ from wa_sim.runner import run_case
 from wa_sim.scenario import BadFile, load_text
 
 from tests.docs.pages import DOCS, PAGES, ROOT, Block, anchors, blocks, links, name
+from tests.docs.pages import run as run_on
 from wa_fsm import policies
 from wa_fsm.decision import REASONS
 from wa_fsm.events import CUSTOMER_KINDS, FREE_FORM_KINDS, TEMPLATE_STATUSES
 
-WA_SIM = str(Path(sysconfig.get_path("scripts")) / "wa-sim")
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 SCENARIOS = [b for b in BLOCKS if b.language == "yaml" and re.search("^steps:", b.text, re.M)]
-OUTPUTS = [(block, marker) for block in BLOCKS for marker in block.markers if "output" in marker]
+OUTPUTS = [(b, marker) for b in BLOCKS for marker in b.markers if marker.startswith("output")]
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 GENERATED = DOCS / "generate.py"
 
@@ -49,7 +47,9 @@ def test_python_on_a_page_runs_and_prints_what_the_page_shows(page: Path) -> Non
     namespace: dict[str, object] = {"__name__": "page"}
     every = blocks(page)
     for block, below in zip(every, [*every[1:], None], strict=True):
-        if block.language != "python":
+        if block.language != "python" or any(
+            m.startswith(("file:", "not run:")) for m in block.markers
+        ):
             continue
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
@@ -74,16 +74,10 @@ def test_a_scenario_on_a_page_does_what_the_page_says(block: Block) -> None:
 def test_an_output_on_a_page_is_what_the_command_prints(
     block: Block, marker: str, tmp_path: Path
 ) -> None:
-    """`output CODE: wa-sim …` above a block: the command prints the block and exits with CODE."""
-    for each in blocks(block.page):
-        for told in each.markers:
-            if told.startswith("file: "):
-                path = tmp_path / told.removeprefix("file: ")
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(each.text, "utf-8")
-    form = re.fullmatch(r"output ([0-9]+): wa-sim (.+)", marker)
+    """`output CODE: COMMAND` above a block: the command prints the block and exits with CODE."""
+    form = re.fullmatch(r"output ([0-9]+): (.+)", marker)
     assert form, f"{block.place}: cannot read the marker `{marker}`"
-    came = run(WA_SIM, *shlex.split(form[2]), cwd=tmp_path)
+    came = run_on(block.page, form[2], tmp_path)
     assert came.stdout + came.stderr == block.text
     assert came.returncode == int(form[1])
 

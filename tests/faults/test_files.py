@@ -16,6 +16,12 @@ from wa_fsm.stores import StoreRefused, StoreUnavailable
 from wa_fsm.stores.sqlite import SqliteStore
 
 
+@pytest.fixture(autouse=True)
+def _looks_at_once(monkeypatch):
+    """Whether the file is the same is looked at by each call, and not after some time only."""
+    monkeypatch.setattr("wa_fsm.stores.sqlite_pool.LOOK", 0)
+
+
 @pytest.fixture
 def small(tmp_path):
     """A folder with little room, and what makes room."""
@@ -203,6 +209,24 @@ def test_a_file_that_was_exchanged_while_in_use(filled):
     again = SqliteStore(str(folder / "gate.db"), NOW)
     assert facts_of(again) == {fact("after")}
     again.close()
+
+
+def test_an_exchange_is_seen_soon(filled, monkeypatch):
+    """Not by each call, because that takes time; a hundredth of a second later it is."""
+    store, folder = filled
+    now = [100.0]
+    monkeypatch.setattr("wa_fsm.stores.sqlite_pool.LOOK", 0.01)
+    monkeypatch.setattr("wa_fsm.stores.sqlite_pool.monotonic", lambda: now[0])
+    wrote(store, fact("only in the old one", contact="c7"))
+    store._pool.upkeep("PRAGMA wal_checkpoint(TRUNCATE)")
+    os.replace(folder / "backup.db", folder / "gate.db")
+    for leftover in ("gate.db-wal", "gate.db-shm"):
+        (folder / leftover).unlink(missing_ok=True)
+    found = []
+    for _ in range(2):
+        found.append(len(facts_of(store, "c7")))
+        now[0] += 0.01
+    assert found == [101, 100]
 
 
 def test_a_file_that_has_gone(filled):

@@ -268,7 +268,8 @@ def test_ids_differ_in_forked_processes(world):
 
     def work():
         world.asked()
-        found.put([entry.id for entry in world.gate.decisions._gathered])
+        world.gate.flush()
+        found.put([row.id for row in world.store.log()])
 
     workers = [fork.Process(target=work) for _ in range(2)]
     for worker in workers:

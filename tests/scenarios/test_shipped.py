@@ -126,7 +126,7 @@ def test_every_shipped_scenario_passes(found):
 
 def test_a_run_of_all_of_them_is_green():
     """The command's own way through all files finds no mistake and no failure."""
-    job = batch.Job(TextReporter(Style(False), only_failures=True))
+    job = batch.Job((TextReporter(Style(False), only_failures=True),))
     ran = batch.run_all(job, FILES, 1, lambda done: None)
     assert (ran.mistakes, ran.unreadable) == ([], [])
     assert all(ran.passed)

@@ -40,7 +40,7 @@ def covered(steps, policy="textbook"):
 
 @pytest.fixture(scope="module")
 def whole():
-    return work(Job(TextReporter(), coverage=True), shipped()).coverage
+    return work(Job((TextReporter(),), coverage=True), shipped()).coverage
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from wa_fsm.deliveries import Snapshot
@@ -57,7 +56,7 @@ def known(store, contact="ana", number=N):
     """What is known, with facts in one order and without the number that statuses have."""
     found = store.read(number, contact)
     in_order = tuple(sorted(found.facts, key=lambda f: (f.contact, f.role, f.id)))
-    return replace(found, facts=in_order, statuses=0)
+    return found._replace(facts=in_order, statuses=0)
 
 
 def exported(store):

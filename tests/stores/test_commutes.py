@@ -44,7 +44,7 @@ def ways(draw):
 def _of(number, part, prefix):
     """Rows of one batch, under names that no other example uses."""
     facts = [
-        Fact(number, prefix + f.contact, *(getattr(f, x) for x in Fact.__slots__[2:]))
+        Fact(number, prefix + f.contact, *(getattr(f, x) for x in Fact._fields[2:]))
         for f in part
         if isinstance(f, Fact)
     ]

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import random
+import signal
 import sqlite3
 import string
 import threading
@@ -27,6 +28,7 @@ from wa_fsm.clock import ManualClock
 from wa_fsm.stores import StoreRefused, StoreUnavailable, open_store, sqlite_schema
 from wa_fsm.stores.base import Batch, KeySnapshot
 from wa_fsm.stores.sqlite import SqliteStore
+from wa_fsm.stores.turns import Turnstile
 
 NOW = ManualClock(NINE)
 FORK = multiprocessing.get_context("fork")
@@ -122,8 +124,9 @@ def test_a_newer_schema_is_refused(gate, path):
         SqliteStore(str(path), NOW)
 
 
-def test_a_schema_that_became_newer_is_refused(gate, path):
+def test_a_schema_that_became_newer_is_refused(gate, path, monkeypatch):
     """A program that was running while another one migrated does not go on with a new file."""
+    monkeypatch.setattr("wa_fsm.stores.sqlite_pool.LOOK", 0)
     wrote(gate, fact())
     other = path.with_name("other.db")
     SqliteStore(str(other), NOW).close()
@@ -204,7 +207,7 @@ def test_one_bad_batch_does_not_take_others_with_it(gate):
         start.wait()
         try:
             gate.write(Batch([fact(str(i))], log=[logged()] if i % 2 else [logged(time=None)]))
-        except AttributeError as error:
+        except TypeError as error:
             errors.append(error)
 
     with gate._pool.threads():  # so that all of them wait
@@ -293,6 +296,74 @@ def test_a_program_that_keeps_the_file_locked(gate, path, monkeypatch):
     other.close()
     wrote(gate, fact("2"))
     assert len(facts_of(gate)) == 2
+
+
+def _stops_in_its_turn(path, inside):
+    def work(_):
+        inside.set()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    store = SqliteStore(path, NOW)
+    store._pool.in_turn(work)
+    wrote(store, fact("afterwards"))
+    store.close()
+
+
+def test_a_process_that_is_stopped_in_its_turn(gate, path, monkeypatch):
+    """Others wait for it no longer than they have patience, and go on as soon as it does."""
+    wrote(gate, fact("1"))
+    inside = FORK.Event()
+    other = FORK.Process(target=_stops_in_its_turn, args=(str(path), inside))
+    other.start()
+    inside.wait()
+    os.waitid(os.P_PID, other.pid, os.WSTOPPED | os.WNOWAIT)
+    with monkeypatch.context() as patch:
+        patch.setattr("wa_fsm.stores.sqlite_pool.PATIENCE", 0.05)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="waited too long for its turn"):
+                wrote(gate, fact("2"))
+    assert facts_of(gate) == {fact("1")}
+    os.kill(other.pid, signal.SIGCONT)
+    wrote(gate, fact("2"))
+    other.join()
+    assert facts_of(gate) == {fact("1"), fact("2"), fact("afterwards")}
+    assert other.exitcode == 0
+
+
+def test_a_turn_that_nobody_waits_for_any_more_is_let_go(path):
+    """Who gave up does not keep others waiting when the turn comes to it at last."""
+    first, second, third = (Turnstile(str(path)) for _ in range(3))
+    first.enter(1)
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            second.enter(0.01)
+    first.leave()
+    third.enter(30)
+    with pytest.raises(TimeoutError):
+        second.enter(0.01)
+    third.leave()
+    second.enter(30)
+    second.leave()
+    for each in (first, second, third):
+        each.close()
+
+
+def test_a_turn_comes_to_who_waits(path):
+    """And when it comes while one waits it is there at once, time after time."""
+    first, second = Turnstile(str(path)), Turnstile(str(path))
+    for _ in range(20):
+        first.enter(30)
+        waiting = threading.Thread(target=second.enter, args=(30,))
+        waiting.start()
+        while not second._stand_in.waits:
+            time.sleep(0.0001)
+        first.leave()
+        waiting.join()
+        with pytest.raises(TimeoutError):
+            first.enter(0.001)
+        second.leave()
+    for each in (first, second):
+        each.close()
 
 
 def test_streams_keep_no_lock(gate):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.stores.rows import HOUR, NINE, fact, logged, same, snapshot, status
+from tests.stores.rows import HOUR, NINE, claim, fact, logged, same, snapshot, status
 from wa_fsm.decision import Conversation
-from wa_fsm.stores.base import Began, KeySnapshot
+from wa_fsm.stores.base import Began, Claimed, Count, KeySnapshot
 from wa_fsm.stores.options import count, taken, yes
 from wa_fsm.stores.rows import escaped, row_of, row_text, snapshot_of, snapshot_text, unescaped
 
@@ -24,6 +24,8 @@ ROWS = [
     logged(outcome="failed 131047", message_id="x"),
     KeySnapshot("n", "c", snapshot()),
     Began(NINE),
+    Claimed(claim(contact="é\0"), True),
+    Count("\ud800", 7),
 ]
 
 
@@ -49,7 +51,8 @@ def test_a_line_of_an_export_gives_its_row_back(row):
 
 
 @pytest.mark.parametrize(
-    "line", ["", "{}", "[]", '["fact"]', '["began", "x"]', '["other", 1]', "1"]
+    "line",
+    ["", "{}", "[]", '["fact"]', '["began", "x"]', '["count", "x", "1"]', '["other", 1]', "1"],
 )
 def test_a_line_that_is_no_row_is_a_value_error(line):
     """With the beginning of the line."""

@@ -137,7 +137,11 @@ def parse_webhook(
 
 
 def learnt(values: Iterable[Value]) -> list[Learnt]:
-    """Those of the values that ``Gatekeeper.record`` takes."""
+    """Those of the values that ``Gatekeeper.record`` takes.
+
+    Args:
+        values: as ``parse_webhook`` gives them.
+    """
     return [value for value in values if isinstance(value, _LEARNT)]
 
 

@@ -15,10 +15,11 @@ House rules:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, Protocol, TypeAlias, cast, overload
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, cast
 
 from wa_fsm.deliveries import KeyEvent, Snapshot
 from wa_fsm.events import (
@@ -52,8 +53,7 @@ class StoreRefused(StoreError):
     """The store must not be used as it is: newer schema, not durable, or not a store at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One delivery, as a row.
 
     Attributes:
@@ -113,8 +113,7 @@ class Status:
     order: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogRow:
+class LogRow(NamedTuple):
     """One decision, for the record. Never a message's content.
 
     Attributes:
@@ -150,8 +149,7 @@ class LogRow:
     message_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """What one ``write`` writes, all or nothing.
 
     Attributes:
@@ -164,61 +162,18 @@ class Batch:
     links: Sequence[Link] = ()
     statuses: Sequence[Status] = ()
     log: Sequence[LogRow] = ()
-    outcomes: Mapping[str, str] = field(default_factory=dict)
-    counts: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Mapping[str, str] = MappingProxyType({})
+    counts: Mapping[str, int] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What a ``write`` changed: how many facts and statuses are new, and how many were known."""
 
     new: int
     repeated: int
 
 
-class FactRows(Sequence[Fact]):
-    """Facts as a store read them, made into values only when they are looked at.
-
-    Two reads of the same facts give the same `raw` rows; whoever has folded them knows them again.
-
-    Args:
-        raw: hashable rows.
-        fact: makes one a fact.
-    """
-
-    __slots__ = ("_fact", "raw")
-
-    def __init__(self, raw: Sequence[Hashable], fact: Callable[[Any], Fact]) -> None:
-        self.raw = raw
-        self._fact = fact
-
-    def made(self, row: Hashable) -> Fact:
-        """The fact of one of the rows."""
-        return self._fact(row)
-
-    def __len__(self) -> int:
-        return len(self.raw)
-
-    @overload
-    def __getitem__(self, index: int) -> Fact: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Fact, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> Fact | tuple[Fact, ...]:
-        if isinstance(index, slice):
-            return tuple(map(self._fact, self.raw[index]))
-        return self._fact(self.raw[index])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and tuple(self) == tuple(other)
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What a store knows of one contact of one number, all of its names together.
 
     Attributes:
@@ -313,7 +268,8 @@ class Store(Protocol):
     def load(self, rows: Iterable[Row]) -> int:
         """Take in what ``export`` gave, in batches, each atomic; returns how many rows.
 
-        Snapshots are taken as ``fold`` takes them, and the earlier beginning is kept.
+        Snapshots are taken as ``fold`` takes them. The earlier beginning is kept, the later lease
+        of a claim, and the greater counter: so it may be done any number of times.
         """
 
     def prune(self, before: datetime) -> int:
@@ -348,7 +304,23 @@ class Began:
     at: datetime
 
 
-Row: TypeAlias = Fact | Link | Status | LogRow | KeySnapshot | Began
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claim that was taken, as a row: an import keeps the later lease, and `done` for good."""
+
+    claim: Claim
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A counter, as a row: an import keeps the greater of two."""
+
+    name: str
+    value: int
+
+
+Row: TypeAlias = Fact | Link | Status | LogRow | KeySnapshot | Began | Claimed | Count
 
 
 def batch_of(rows: Iterable[Row]) -> Batch:
@@ -388,7 +360,8 @@ def fact_of(event: KeyEvent, contact: str, arrived: datetime, order: int) -> Fac
     if isinstance(event, Sent):
         return Fact(number, contact, "out", event.id, at, arrived, order, _sent(event), at)
     data = event.kind if isinstance(event, CustomerMessage) else "call"
-    return Fact(number, contact, "in", event.id, at, arrived, order, data, min(at, arrived))
+    opens_at = at if at <= arrived else arrived
+    return Fact(number, contact, "in", event.id, at, arrived, order, data, opens_at)
 
 
 def _sent(event: Sent) -> str:
@@ -420,12 +393,13 @@ def counts_at(fact: Fact, sends: Mapping[str, datetime]) -> datetime:
 
 def to_millis(value: datetime) -> int:
     """An instant as whole milliseconds since 1970."""
-    return round(value.timestamp() * 1000)
+    return (value - _EPOCH) // _MILLISECOND
 
 
 def from_millis(value: int) -> datetime:
     """The same back."""
-    return _EPOCH + timedelta(milliseconds=value)
+    return _EPOCH + value * _MILLISECOND
 
 
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _EPOCH: Final = instant(datetime.fromisoformat("1970-01-01T00:00:00+00:00"))

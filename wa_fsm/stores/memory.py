@@ -9,7 +9,6 @@ import threading
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from wa_fsm.deliveries import Snapshot
@@ -78,7 +77,7 @@ class MemoryStore:
         for id_ in self._logged.get(message_id, ()):
             row = self._log.get(id_)
             if row is not None and row.message_id == message_id:
-                self._log[id_] = replace(row, outcome=outcome)
+                self._log[id_] = row._replace(outcome=outcome)
 
     def _learn(self, fact: Fact) -> bool:
         key = (fact.number, fact.contact)
@@ -121,13 +120,15 @@ class MemoryStore:
         Whoever keeps the list and how far it was read need not read it again; after a change
         that is no new fact there is another list. With it the names and the statuses' number.
         """
-        with self._lock:
-            names = self._names(contact)
-            key = (number, names[0])
-            journal = self._journals.get(key)
-            if journal is None:
-                journal = self._journals[key] = list(self.read(number, contact).facts)
-            return journal, names, len(self._statuses)
+        # Without the lock: who sees an old list beside new names sees it before the link is told.
+        names = self._names(contact)
+        journal = self._journals.get((number, names[0]))
+        if journal is None:
+            with self._lock:
+                names = self._names(contact)
+                journal = list(self.read(number, contact).facts)
+                journal = self._journals.setdefault((number, names[0]), journal)
+        return journal, names, len(self._statuses)
 
     def statuses(self) -> tuple[int, Sequence[Status]]:
         """All template statuses."""

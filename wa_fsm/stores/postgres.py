@@ -32,8 +32,9 @@ from wa_fsm.stores.base import (
     Batch,
     Began,
     Claim,
+    Claimed,
+    Count,
     Fact,
-    FactRows,
     KeySnapshot,
     Known,
     Link,
@@ -51,7 +52,10 @@ from wa_fsm.stores.base import (
 )
 from wa_fsm.stores.postgres_pool import Connection, Pool
 from wa_fsm.stores.postgres_rows import (
+    ROLES,
     Part,
+    claim_columns,
+    count_columns,
     fact_columns,
     fact_of,
     parts,
@@ -59,7 +63,17 @@ from wa_fsm.stores.postgres_rows import (
     snapshot_columns,
     written,
 )
-from wa_fsm.stores.rows import escaped, log_from, snapshot_of, snapshot_text, status_from, unescaped
+from wa_fsm.stores.rows import (
+    FactRows,
+    RawFact,
+    claimed_from,
+    escaped,
+    log_from,
+    snapshot_of,
+    snapshot_text,
+    status_from,
+    unescaped,
+)
 
 PAGE: Final = 1000
 ATTEMPTS: Final = 8  # of a transaction that met another one in a deadlock
@@ -188,20 +202,30 @@ class PostgresStore:
     # -- answering ---------------------------------------------------------------------------
 
     def read(self, number: str, contact: str) -> Known:
-        """What is known of a contact, in one statement."""
-        spoken = escaped(number)
-        asked = [escaped(contact), spoken, spoken, spoken]
-        with self._pool.connection() as connection:
-            rows = connection.execute(sql.READ, asked, binary=True).fetchall()
+        """What is known of a contact, in one statement, and a second where it has more names."""
+        n, c = escaped(number), escaped(contact)
+        rows = self._pool.rows(sql.READ_ONE, {"contact": c, "number": n})
         if not rows:
-            raise StoreUnavailable(f"{self._pool.where} has lost its table `wafsm_meta`")
+            raise StoreUnavailable(f"{self._pool.where} has lost its row in `wafsm_meta`")
+        statuses, began, linked, shot, first, *_ = rows[0]
+        if linked:
+            return self._read_all(number, n, c)
+        self.began = from_millis(began)
+        facts: list[RawFact] = []
+        if first is not None:
+            facts = [(row[4], ROLES[row[5]], *row[6:]) for row in rows]
+        snapshot = None if shot is None else snapshot_of(shot)
+        return Known((contact,), FactRows(number, facts), snapshot, statuses)
+
+    def _read_all(self, number: str, n: str, c: str) -> Known:
+        """The same, of a contact of several names."""
+        rows = self._pool.rows(sql.READ, (c, n, n, n))
         raw, statuses, began, texts = rows[0][:4]
         self.began = from_millis(began)
-        facts = [row[4:] for row in rows if row[4] is not None]
+        facts = [(row[4], ROLES[row[5]], *row[6:]) for row in rows if row[4] is not None]
         shots = [snapshot_of(text) for text in texts]
         names = tuple(sorted(map(unescaped, raw)))
-        known = FactRows(facts, lambda row: fact_of((spoken, *row)))
-        return Known(names, known, newest_snapshot(shots), statuses)
+        return Known(names, FactRows(number, facts), newest_snapshot(shots), statuses)
 
     def statuses(self) -> tuple[int, Sequence[Status]]:
         """All template statuses."""
@@ -303,6 +327,8 @@ class PostgresStore:
             yield KeySnapshot(unescaped(number), unescaped(contact), snapshot_of(text))
         yield from self._rows(sql.ALL_FACTS, fact_of)
         yield from self.log()
+        yield from self._rows(sql.ALL_CLAIMS, lambda row: claimed_from(plain(row)))
+        yield from (Count(name, value) for name, value in self.counts().items())
 
     def _rows(
         self, statement: LiteralString, made: Callable[[tuple[Any, ...]], Row]
@@ -321,6 +347,12 @@ class PostgresStore:
             began = [to_millis(row.at) for row in page if isinstance(row, Began)]
             if began:
                 wanted.append((sql.BEGAN, [min(began)]))
+            claims = [row for row in page if isinstance(row, Claimed)]
+            if claims:
+                wanted.append((sql.CLAIMED, claim_columns(claims)))
+            counts = [row for row in page if isinstance(row, Count)]
+            if counts:
+                wanted.append((sql.COUNTED, count_columns(counts)))
             self._write_all(wanted)
             self.began = min([self.began, *(row.at for row in page if isinstance(row, Began))])
         return count

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import os
 import select
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TypeAlias
+from queue import Empty, SimpleQueue
+from typing import Any, Final, LiteralString, TypeAlias
 
 import psycopg
 from psycopg import conninfo
@@ -28,7 +28,7 @@ from wa_fsm.stores.base import StoreError, StoreRefused, StoreUnavailable
 
 IDLE: Final = psycopg.pq.TransactionStatus.IDLE
 
-Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
 CONNECT_TIMEOUT: Final = 5
 SILENT: Final = {  # how soon a server that has vanished from the network is given up
@@ -39,12 +39,33 @@ SILENT: Final = {  # how soon a server that has vanished from the network is giv
 }
 
 
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection with what each call on it needs, made once.
+
+    Attributes:
+        cursor_kept: for calls that take all rows before the next call.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cursor_kept = self.cursor()
+        self._said = select.poll()
+        self._said.register(self.pgconn.socket, select.POLLIN)
+
+    @property
+    def usable(self) -> bool:
+        """It is open, and nothing waits to be read: a server that ended it would have said so."""
+        return not self.closed and not self._said.poll(0)
+
+
 class _OfProcess:
-    """What one process has open."""
+    """What one process has open, and a token for each call that may be under way."""
 
     def __init__(self, size: int) -> None:
         self.idle: deque[Connection] = deque()
-        self.free = threading.BoundedSemaphore(size)
+        self.free: SimpleQueue[None] = SimpleQueue()
+        for _ in range(size):
+            self.free.put(None)
 
 
 class Pool:
@@ -99,8 +120,8 @@ class Pool:
             StoreUnavailable: no connection, or the call met a failure.
         """
         mine = self._mine()
-        if bounded and not mine.free.acquire(timeout=self._patience):
-            raise StoreUnavailable(f"all {self._size} connections to {self.where} are busy")
+        if bounded:
+            self._wait(mine)
         try:
             connection = self._take(mine)
             try:
@@ -108,13 +129,33 @@ class Pool:
             except psycopg.Error as error:
                 raise self._failed(error, connection, mine) from error
             finally:
-                if connection.pgconn.transaction_status != IDLE:  # broken, or in the middle
-                    connection.close()
-                else:
-                    mine.idle.append(connection)
+                self._give_back(connection, mine)
         finally:
             if bounded:
-                mine.free.release()
+                mine.free.put(None)
+
+    def rows(self, statement: LiteralString, values: Params) -> list[tuple[Any, ...]]:
+        """What one statement finds: ``connection``, as short as it can be."""
+        mine = self._mine()
+        self._wait(mine)
+        try:
+            connection = self._take(mine)
+            try:
+                return connection.cursor_kept.execute(statement, values).fetchall()
+            except psycopg.Error as error:
+                raise self._failed(error, connection, mine) from error
+            finally:
+                self._give_back(connection, mine)
+        finally:
+            mine.free.put(None)
+
+    def _wait(self, mine: _OfProcess) -> None:
+        try:
+            mine.free.get(timeout=self._patience)
+        except Empty:
+            raise StoreUnavailable(
+                f"all {self._size} connections to {self.where} are busy"
+            ) from None
 
     def _take(self, mine: _OfProcess) -> Connection:
         while True:
@@ -122,15 +163,19 @@ class Pool:
                 connection = mine.idle.pop()
             except IndexError:
                 return self._open()
-            if not connection.closed and _quiet(connection):
+            if connection.usable:
                 return connection
             connection.close()
 
+    def _give_back(self, connection: Connection, mine: _OfProcess) -> None:
+        if connection.pgconn.transaction_status != IDLE:  # broken, or in the middle
+            connection.close()
+        else:
+            mine.idle.append(connection)
+
     def _open(self) -> Connection:
         try:
-            connection: Connection = psycopg.connect(
-                self._conninfo, autocommit=True, prepare_threshold=0
-            )
+            connection = Connection.connect(self._conninfo, autocommit=True, prepare_threshold=0)
         except (psycopg.Error, OSError) as error:
             raise StoreUnavailable(
                 f"{self.where} cannot be reached: {self._sentence(error)}"
@@ -173,10 +218,3 @@ class Pool:
     def close(self) -> None:
         """Close what this process has open and idle; a later call opens anew."""
         self._drop(self._mine())
-
-
-def _quiet(connection: Connection) -> bool:
-    """Nothing waits to be read: a server that ended the connection would have said so."""
-    poll = select.poll()
-    poll.register(connection.pgconn.socket, select.POLLIN)
-    return not poll.poll(0)

@@ -8,9 +8,19 @@ from typing import Any, Final, LiteralString, TypeAlias
 import psycopg
 
 from wa_fsm.stores import postgres_sql as sql
-from wa_fsm.stores.base import Batch, Fact, KeySnapshot, Role, from_millis, to_millis
+from wa_fsm.stores.base import (
+    Batch,
+    Claimed,
+    Count,
+    Fact,
+    KeySnapshot,
+    Role,
+    from_millis,
+    to_millis,
+)
 from wa_fsm.stores.postgres_pool import Connection
 from wa_fsm.stores.rows import (
+    claimed_values,
     escaped,
     log_values,
     snapshot_text,
@@ -97,7 +107,7 @@ def _least(facts: Iterable[Fact]) -> list[Fact]:
 def written(connection: Connection, wanted: Sequence[Part]) -> int:
     """Run statements as one transaction, in one round trip; how many facts and statuses are new."""
     if len(wanted) == 1:
-        return _new(wanted[0], connection.execute(*wanted[0]))
+        return _new(wanted[0], connection.cursor_kept.execute(*wanted[0]))
     with connection.pipeline():  # `transaction()` would wait for the answer to its `begin`
         connection.execute("begin", prepare=False)
         ran = [connection.execute(*part) for part in wanted]
@@ -139,3 +149,21 @@ def snapshot_columns(rows: Iterable[KeySnapshot]) -> list[list[Any]]:
         (row.number, row.contact, to_millis(row.snapshot.until), snapshot_text(row.snapshot))
         for row in ordered
     )
+
+
+def claim_columns(rows: Iterable[Claimed]) -> list[list[Any]]:
+    """Claims as columns, sorted by key: the later lease of each, and whether it is done."""
+    merged: dict[tuple[str, ...], tuple[int, bool]] = {}
+    for row in rows:
+        number, contact, opener, until, done = claimed_values(row)
+        before = merged.get((contact, number, opener), (until, False))
+        merged[contact, number, opener] = (max(before[0], until), before[1] or done)
+    return columns((n, c, o, *merged[c, n, o]) for c, n, o in sorted(merged))
+
+
+def count_columns(rows: Iterable[Count]) -> list[list[Any]]:
+    """Counters as columns, sorted by name, the greatest of each."""
+    greatest: dict[str, int] = {}
+    for row in rows:
+        greatest[row.name] = max(row.value, greatest.get(row.name, row.value))
+    return columns(sorted(greatest.items()))

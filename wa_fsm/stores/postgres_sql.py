@@ -79,9 +79,11 @@ MIGRATIONS: Final[dict[int, tuple[LiteralString, ...]]] = {}
 SETTINGS: Final = """select current_setting('synchronous_commit'), current_setting('fsync')"""
 
 PLANS: Final = """select set_config('enable_seqscan', 'off', false),
+    set_config('enable_bitmapscan', 'off', false),
     set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)"""
 """Every statement has an index and few rows to find; a plan made while a table was small would
-read all of it for as long as nobody has counted its rows."""
+read all of it for as long as nobody has counted its rows. To begin a bitmap takes longer than to
+find the few rows."""
 
 STREAM: Final = "set transaction isolation level repeatable read, read only"
 PLANS_OF_STREAM: Final = "set local enable_seqscan = on"
@@ -156,6 +158,20 @@ NAMES: Final = """with recursive names (name) as (
         union all
         select a from wafsm_links where b = n.name and how = 'same') x (name))"""
 
+# Of a contact of one name, as most are, in a third of the time; it says whether there are others.
+READ_ONE: Final = """select m.statuses, m.began,
+      exists (select from wafsm_links where a = %(contact)s and how = 'same'
+        union all select from wafsm_links where b = %(contact)s and how = 'same'),
+      (select s.snapshot from wafsm_snapshots s
+        where hashtextextended(s.contact, 0) = hashtextextended(%(contact)s, 0)
+          and hashtextextended(s.number, 0) = hashtextextended(%(number)s, 0)
+          and s.contact = %(contact)s and s.number = %(number)s),
+      f.contact, f.role, f.id, f.at, f.arrived, f.ord, f.data, f.opens_at
+    from wafsm_meta m
+    left join wafsm_facts f on hashtextextended(f.contact, 0) = hashtextextended(%(contact)s, 0)
+      and f.contact = %(contact)s and f.number = %(number)s
+    where m.one"""
+
 READ: Final = f"""{NAMES},
     every as materialized (
       select array_agg(name) as names, array_agg(hashtextextended(name, 0)) as hashes from names)
@@ -186,6 +202,15 @@ DONE: Final = """insert into wafsm_claims (number, contact, opener, until, done)
     values (%s, %s, %s, %s, true)
     on conflict (contact, number, opener) do update set until = excluded.until, done = true"""
 
+CLAIMED: Final = """insert into wafsm_claims as c (number, contact, opener, until, done)
+    select * from unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::boolean[])
+    on conflict (contact, number, opener) do update
+      set until = greatest(c.until, excluded.until), done = c.done or excluded.done"""
+
+COUNTED: Final = """insert into wafsm_counts as c (name, count)
+    select * from unnest(%s::text[], %s::bigint[])
+    on conflict (name) do update set count = greatest(c.count, excluded.count)"""
+
 LOG_ROWS: Final = f"""select {_LOG} from wafsm_log
     where (%s::text is null or number = %s) and (%s::text[] = '{{}}' or contact = any (%s))
     order by time, id"""
@@ -193,6 +218,7 @@ LOG_ROWS: Final = f"""select {_LOG} from wafsm_log
 LINKS_OF: Final = """select how, a, b from wafsm_links where a = any (%s) or b = any (%s)
     order by how, a, b"""
 ALL_LINKS: Final = "select how, a, b from wafsm_links order by a, b, how"
+ALL_CLAIMS: Final = "select number, contact, opener, until, done from wafsm_claims"
 ALL_COUNTS: Final = "select name, count from wafsm_counts"
 KEYS: Final = """select number, contact from wafsm_facts
     union select number, contact from wafsm_snapshots order by 1, 2"""

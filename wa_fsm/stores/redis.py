@@ -30,8 +30,9 @@ from wa_fsm.stores.base import (
     Batch,
     Began,
     Claim,
+    Claimed,
+    Count,
     Fact,
-    FactRows,
     KeySnapshot,
     Known,
     Link,
@@ -49,8 +50,7 @@ from wa_fsm.stores.base import (
 from wa_fsm.stores.redis_rows import (
     NUL,
     fact_from_field,
-    fact_from_parts,
-    fact_text,
+    fact_texts,
     field_of,
     link_of,
     link_text,
@@ -62,7 +62,7 @@ from wa_fsm.stores.redis_rows import (
     status_text,
 )
 from wa_fsm.stores.redis_wire import CONNECT_TIMEOUT, Wire
-from wa_fsm.stores.rows import escaped, snapshot_of, snapshot_text, unescaped
+from wa_fsm.stores.rows import FactRows, escaped, snapshot_of, snapshot_text, unescaped
 
 PAGE: Final = 1000
 BEFORE_ALL: Final = -(2**62)
@@ -142,12 +142,19 @@ class RedisStore:
 
     def write(self, batch: Batch) -> Written:
         """Learn all of it by one script."""
+        facts, *others = batch
+        if len(facts) == 1 and not any(others):
+            fact = facts[0]
+            pair, (text, opens) = pair_of(fact.number, fact.contact), fact_texts(fact)
+            asked = (self._prefix, pair, field_of(fact), text, opens)
+            new = self._wire.run(scripts.FACT, (), asked)
+            return Written(new, 1 - new)
         keys: list[str | bytes] = list(self._fixed)
         values: list[Any] = [self._prefix]
         for fact in batch.facts:
             pair = pair_of(fact.number, fact.contact)
             keys.append(self._name("facts:", pair))
-            values += ("fact", pair, field_of(fact), fact_text(fact))
+            values += ("fact", pair, field_of(fact), fact_texts(fact)[0])
         for status in batch.statuses:
             values += ("status", status_text(status))
         for link in batch.links:
@@ -179,8 +186,11 @@ class RedisStore:
             if shot:
                 shots.append(snapshot_of(shot))
             for _ in range(count):
-                facts.append((name, next(parts), next(parts), next(parts)))
-        known = FactRows(facts, lambda row: fact_from_parts(number, *row))
+                id_, role, rest = next(parts), next(parts), next(parts)
+                arrived, order, at, opens, data = rest.split(" ", 4)
+                opens_at = int(opens) if opens else None
+                facts.append((text, role, id_, int(at), int(arrived), int(order), data, opens_at))
+        known = FactRows(number, facts)
         return Known(tuple(sorted(names)), known, newest_snapshot(shots), statuses)
 
     def statuses(self) -> tuple[int, Sequence[Status]]:
@@ -277,7 +287,7 @@ class RedisStore:
         names = ("facts:" + pair, "snapshots", "openers", "keys", "numbers")
         values = [pair, to_millis(snapshot.until), snapshot_text(snapshot)]
         for fact in folded:
-            values += (field_of(fact), fact_text(fact))
+            values += (field_of(fact), fact_texts(fact)[0])
         self._wire.run(scripts.FOLD, [self._name(name) for name in names], values)
 
     def export(self) -> Iterator[Row]:
@@ -299,6 +309,20 @@ class RedisStore:
             for key, fields in zip(page, found, strict=True):
                 yield from (fact_from_field(*key, *entry) for entry in fields.items())
         yield from self.log()
+        yield from self._claimed()
+        yield from (Count(name, value) for name, value in self.counts().items())
+
+    def _claimed(self) -> Iterator[Claimed]:
+        members = self._by_time(self._name("claims"), BEFORE_ALL, "+inf")
+        while page := list(islice(members, PAGE)):
+            with self._wire.client() as client, client.pipeline(transaction=False) as pipe:
+                for member, _ in page:
+                    pipe.sismember(self._name("done"), member.decode())
+                done = pipe.execute()
+            for (member, until), over in zip(page, done, strict=True):
+                number, contact, opener = map(unescaped, member.decode().split(NUL))
+                claim = Claim(number, contact, opener, from_millis(until))
+                yield Claimed(claim, bool(over))
 
     def load(self, rows: Iterable[Row]) -> int:
         """Take rows in, some hundreds at a time."""
@@ -309,6 +333,13 @@ class RedisStore:
             for row in page:
                 if isinstance(row, KeySnapshot):
                     self.fold(row.number, row.contact, row.snapshot, ())
+                elif isinstance(row, Claimed):
+                    keys = [self._name("claims"), self._name("done")]
+                    values = [_claim_text(row.claim), to_millis(row.claim.until), int(row.done)]
+                    self._wire.run(scripts.CLAIMED, keys, values)
+                elif isinstance(row, Count):
+                    values = [escaped(row.name), row.value]
+                    self._wire.run(scripts.COUNTED, [self._name("counts")], values)
                 elif isinstance(row, Began):
                     meta = self._wire.run(scripts.BEGAN, [self._name("meta")], [to_millis(row.at)])
                     self.began = from_millis(int(meta))

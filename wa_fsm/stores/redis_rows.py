@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from wa_fsm.stores.base import Fact, Link, LogRow, Status, from_millis, to_millis
+from wa_fsm.stores.base import Fact, Link, LogRow, Status, from_millis
 from wa_fsm.stores.rows import (
     escaped,
+    fact_values,
     log_from,
     log_values,
     status_from,
@@ -33,13 +34,11 @@ def field_of(fact: Fact) -> str:
     return f"{escaped(fact.id)}\0{fact.role}"
 
 
-def fact_text(fact: Fact) -> str:
-    """The rest of a fact."""
-    at, arrived, opens_at = fact.at, fact.arrived, fact.opens_at
-    when = to_millis(at)
-    learnt = when if arrived == at else to_millis(arrived)
-    opens = "" if opens_at is None else when if opens_at == at else to_millis(opens_at)
-    return f"{learnt} {fact.order} {when} {opens} {escaped(fact.data)}"
+def fact_texts(fact: Fact) -> tuple[str, int | str]:
+    """The rest of a fact, and of that when it may open."""
+    *_, at, arrived, order, data, opens_at = fact_values(fact)
+    opens = "" if opens_at is None else opens_at
+    return f"{arrived} {order} {at} {opens} {escaped(data)}", opens
 
 
 def fact_from_field(number: str, contact: str, field: bytes, text: bytes) -> Fact:

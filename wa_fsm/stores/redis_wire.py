@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -37,6 +39,7 @@ class Wire:
 
     def __init__(self, uri: str, prefix: str, connect_timeout: float) -> None:
         self._prefix = prefix
+        self._of: dict[int, deque[Any]] = {}  # redis-py's connections, as they are typed there
         try:
             parts = urlsplit(uri)
             self.where = f"Redis at {parts.hostname or parts.path}:{parts.port or 6379}"
@@ -71,12 +74,46 @@ class Wire:
         return StoreUnavailable(f"{self.where} failed: {text}")
 
     def run(self, script: str, keys: Sequence[str | bytes], values: Sequence[Any]) -> Any:
-        """What a script gives; one round trip, unless the server does not know it yet."""
-        with self.client() as client:
+        """What a script gives; one round trip, unless the server does not know it yet.
+
+        Scripts go over connections of our own: what redis-py's client does around each command
+        takes as long as the server takes for it.
+        """
+        connection = None
+        try:
+            connection = self._take()
             try:
-                return client.evalsha(_sha(script), len(keys), *keys, *values)
+                connection.send_command("EVALSHA", _sha(script), len(keys), *keys, *values)
+                found = connection.read_response()
             except exceptions.NoScriptError:
-                return client.eval(script, len(keys), *keys, *values)
+                connection.send_command("EVAL", script, len(keys), *keys, *values)
+                found = connection.read_response()
+        except BaseException as error:
+            if connection is not None:
+                connection.disconnect()
+            if not isinstance(error, (exceptions.RedisError, OSError)):
+                raise
+            raise self._failed(error) from error
+        self._idle().append(connection)
+        return found
+
+    def _idle(self) -> deque[Any]:
+        """Open connections that are not in use, of this process: none of its parent's."""
+        return self._of.setdefault(os.getpid(), deque())
+
+    def _take(self) -> Any:
+        idle = self._idle()
+        while True:
+            try:
+                connection = idle.pop()
+            except IndexError:
+                made: Any = self._client.connection_pool.make_connection()
+                made.connect()
+                return made
+            with suppress(exceptions.RedisError, OSError):
+                if not connection.can_read(timeout=0):  # else the server has ended it
+                    return connection
+            connection.disconnect()
 
     def is_cluster(self) -> bool:
         """Whether keys are spread over several servers."""
@@ -118,6 +155,10 @@ class Wire:
 
     def close(self) -> None:
         """Close this process's connections. A later call opens them again."""
+        idle = self._idle()
+        with suppress(IndexError):  # other threads may take from it at the same time
+            while True:
+                idle.pop().disconnect()
         self._client.close()
 
 

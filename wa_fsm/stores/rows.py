@@ -11,14 +11,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, overload
 
 from wa_fsm.decision import Conversation
 from wa_fsm.deliveries import Snapshot
 from wa_fsm.situation import Point
 from wa_fsm.stores.base import (
     Began,
+    Claim,
+    Claimed,
+    Count,
     Fact,
     KeySnapshot,
     Link,
@@ -71,35 +75,71 @@ def snapshot_of(text: str | bytes) -> Snapshot:
 # -- rows as values ------------------------------------------------------------------------------
 
 
+# A fact beside its number, with texts as stores keep them (``escaped``) and instants in ms:
+# contact, role, id, at, arrived, order, data, opens_at.
+RawFact: TypeAlias = tuple[str, Any, str, int, int, int, str, int | None]
+
+
+class FactRows(Sequence[Fact]):
+    """Facts of one number as a store read them, made into values only when they are looked at.
+
+    Args:
+        number: the business number.
+        raw: the rest of each.
+    """
+
+    __slots__ = ("number", "raw")
+
+    def __init__(self, number: str, raw: list[RawFact]) -> None:
+        self.number = number
+        self.raw = raw
+
+    def made(self, row: RawFact) -> Fact:
+        """The fact of one of the rows."""
+        contact, role, id_, at, arrived, order, data, opens_at = row
+        names = self.number, unescaped(contact), role, unescaped(id_)
+        return fact_from((*names, at, arrived, order, unescaped(data), opens_at))
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    @overload
+    def __getitem__(self, index: int) -> Fact: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Fact, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Fact | tuple[Fact, ...]:
+        if isinstance(index, slice):
+            return tuple(map(self.made, self.raw[index]))
+        return self.made(self.raw[index])
+
+    def __iter__(self) -> Iterator[Fact]:
+        return map(self.made, self.raw)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
 def fact_values(fact: Fact) -> tuple[Any, ...]:
     """A fact's attributes in their order, as plain values."""
-    return (
-        fact.number,
-        fact.contact,
-        fact.role,
-        fact.id,
-        to_millis(fact.at),
-        to_millis(fact.arrived),
-        fact.order,
-        fact.data,
-        None if fact.opens_at is None else to_millis(fact.opens_at),
-    )
+    number, contact, role, id_, at, arrived, order, data, opens_at = fact
+    when = to_millis(at)  # as a rule the three are the same
+    learnt = when if arrived == at else to_millis(arrived)
+    opens = None if opens_at is None else when if opens_at == at else to_millis(opens_at)
+    return (number, contact, role, id_, when, learnt, order, data, opens)
 
 
 def fact_from(values: Any) -> Fact:
     """The same back."""
     number, contact, role, id_, at, arrived, order, data, opens_at = values
-    return Fact(
-        number,
-        contact,
-        role,
-        id_,
-        from_millis(at),
-        from_millis(arrived),
-        order,
-        data,
-        None if opens_at is None else from_millis(opens_at),
-    )
+    when = from_millis(at)
+    learnt = when if arrived == at else from_millis(arrived)
+    opens = None if opens_at is None else when if opens_at == at else from_millis(opens_at)
+    return Fact(number, contact, role, id_, when, learnt, order, data, opens)
 
 
 def status_values(status: Status) -> tuple[Any, ...]:
@@ -116,22 +156,7 @@ def status_from(values: Any) -> Status:
 
 def log_values(row: LogRow) -> tuple[Any, ...]:
     """A log row's attributes in their order, as plain values."""
-    return (
-        row.id,
-        to_millis(row.time),
-        row.number,
-        row.contact,
-        row.policy,
-        row.version,
-        row.message,
-        row.allowed,
-        row.reason,
-        row.rule,
-        row.mode,
-        row.asked_by,
-        row.outcome,
-        row.message_id,
-    )
+    return (row[0], to_millis(row.time), *row[2:])
 
 
 def log_from(values: Any) -> LogRow:
@@ -140,6 +165,24 @@ def log_from(values: Any) -> LogRow:
     return LogRow(
         id_, from_millis(time), number, contact, policy, version, message, bool(allowed), *rest
     )
+
+
+def claimed_values(row: Claimed) -> tuple[str, str, str, int, bool]:
+    """A claim's attributes in their order, as plain values."""
+    claim = row.claim
+    return (claim.number, claim.contact, claim.opener, to_millis(claim.until), row.done)
+
+
+def claimed_from(values: Any) -> Claimed:
+    """The same back."""
+    number, contact, opener, until, done = values
+    return Claimed(Claim(number, contact, opener, from_millis(until)), bool(done))
+
+
+def _count(name: str, value: int) -> Count:
+    if not isinstance(name, str) or not isinstance(value, int):
+        raise TypeError("expected a name and a whole number")
+    return Count(name, value)
 
 
 # -- lines of an export --------------------------------------------------------------------------
@@ -158,6 +201,10 @@ def row_text(row: Row) -> str:
         values = ("status", *status_values(row))
     elif isinstance(row, KeySnapshot):
         values = ("snapshot", row.number, row.contact, json.loads(snapshot_text(row.snapshot)))
+    elif isinstance(row, Claimed):
+        values = ("claim", *claimed_values(row))
+    elif isinstance(row, Count):
+        values = ("count", row.name, row.value)
     else:
         values = ("began", to_millis(row.at))
     return json.dumps(values, separators=(",", ":"))
@@ -182,6 +229,10 @@ def row_of(line: str | bytes) -> Row:
         if kind == "snapshot":
             number, contact, snapshot = values
             return KeySnapshot(number, contact, snapshot_of(json.dumps(snapshot)))
+        if kind == "claim":
+            return claimed_from(values)
+        if kind == "count":
+            return _count(*values)
         if kind == "began":
             return Began(from_millis(*values))
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
@@ -193,6 +244,11 @@ def row_of(line: str | bytes) -> Row:
 
 _UNSAFE: Final = re.compile("[\x00\x01\ud800-\udfff\ue000]")
 _ESCAPE: Final = re.compile("\x01.|\ue000.", re.DOTALL)
+
+
+def is_plain(text: str) -> bool:
+    """Whether ``escaped`` leaves it alone because nothing in it is out of the ordinary."""
+    return text.isascii() and "\0" not in text and "\x01" not in text
 
 
 def escaped(text: str) -> str:

@@ -31,8 +31,9 @@ from wa_fsm.stores.base import (
     Batch,
     Began,
     Claim,
+    Claimed,
+    Count,
     Fact,
-    FactRows,
     KeySnapshot,
     Known,
     Link,
@@ -49,9 +50,14 @@ from wa_fsm.stores.base import (
     to_millis,
 )
 from wa_fsm.stores.rows import (
+    FactRows,
+    RawFact,
+    claimed_from,
+    claimed_values,
     escaped,
     fact_from,
     fact_values,
+    is_plain,
     log_from,
     log_values,
     snapshot_of,
@@ -60,10 +66,12 @@ from wa_fsm.stores.rows import (
     status_values,
     unescaped,
 )
-from wa_fsm.stores.sqlite_pool import Pool
+from wa_fsm.stores.sqlite_pool import Pool, Process
 from wa_fsm.stores.sqlite_schema import flaws
 
 PAGE: Final = 1000
+
+_NEW, _KNOWN = Written(1, 0), Written(0, 1)
 
 _After: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
@@ -77,6 +85,13 @@ class _Job:
         self.batch = batch
         self.written: Written | None = None
         self.error: BaseException | None = None
+
+    def outcome(self) -> Written:
+        """What was written, or the error that was met."""
+        if self.error is not None:
+            raise self.error
+        assert self.written is not None
+        return self.written
 
 
 class SqliteStore:
@@ -129,21 +144,34 @@ class SqliteStore:
 
     def write(self, batch: Batch) -> Written:
         """Learn all of it in one transaction, together with what other threads have to write."""
-        job = _Job(batch)
-        waiting = self._pool.here().waiting
-        waiting.append(job)
+        mine = self._pool.here()
+        if not mine.threads.acquire(blocking=False):
+            return self._with_others(_Job(batch), mine)
+        try:
+            if not mine.waiting:
+                return self._pool.in_turn(lambda con: _written(con, batch), mine)
+            job = _Job(batch)
+            mine.waiting.append(job)
+            self._write_waiting(mine)
+        finally:
+            mine.threads.release()
+        return job.outcome()
+
+    def _with_others(self, job: _Job, mine: Process) -> Written:
+        """Give a batch to whichever thread writes next; it may be this one."""
+        mine.waiting.append(job)
         try:
             with self._pool.threads():
                 if job.written is None and job.error is None:
-                    self._write([waiting.popleft() for _ in range(len(waiting))])
+                    self._write_waiting(mine)
         except StoreUnavailable:
             with suppress(ValueError):
-                waiting.remove(job)
+                mine.waiting.remove(job)
             raise
-        if job.error is not None:
-            raise job.error
-        assert job.written is not None
-        return job.written
+        return job.outcome()
+
+    def _write_waiting(self, mine: Process) -> None:
+        self._write([mine.waiting.popleft() for _ in range(len(mine.waiting))])
 
     def _write(self, jobs: Sequence[_Job]) -> None:
         try:
@@ -162,20 +190,16 @@ class SqliteStore:
 
     def read(self, number: str, contact: str) -> Known:
         """What is known of a contact, in one statement where it has one name."""
-        key = (escaped(number), escaped(contact))
+        key = (number, contact)
+        if not is_plain(number + contact):
+            key = (escaped(number), escaped(contact))
         rows = self._pool.rows(sql.READ, key)
-        facts, shots, statuses = [], [], 0
-        for row in rows:
-            name, text, other, at = row[:4]
-            if name is not None:
-                facts.append(row)
-            elif text is not None:
-                shots.append(snapshot_of(unescaped(text)))
-            elif other is not None:
-                return self._pool.read(lambda con: _read_all(con, *key))
-            else:
-                statuses = at or 0
-        return Known((contact,), _rows(key[0], facts), newest_snapshot(shots), statuses)
+        statuses, shot, linked, name = rows[0][:4]
+        if linked:
+            return self._pool.read(lambda con: _read_all(con, *key))
+        facts = FactRows(number, [row[3:] for row in rows] if name is not None else [])
+        snapshot = None if shot is None else snapshot_of(unescaped(shot))
+        return Known((contact,), facts, snapshot, statuses or 0)
 
     def statuses(self) -> tuple[int, Sequence[Status]]:
         """All template statuses."""
@@ -266,6 +290,8 @@ class SqliteStore:
                 )
             yield from map(_fact, con.execute(sql.ALL_FACTS))
             yield from map(_log, con.execute(sql.ALL_LOG))
+            yield from (claimed_from(_plain(row)) for row in con.execute(sql.ALL_CLAIMS))
+            yield from (Count(unescaped(name), n) for name, n in con.execute(sql.COUNTS))
 
     def load(self, rows: Iterable[Row]) -> int:
         """Take rows in, a portion at a time."""
@@ -313,10 +339,27 @@ class SqliteStore:
         self._pool.close()
 
 
+def _written(con: sqlite3.Connection, batch: Batch) -> Written:
+    """Learn a batch in a transaction of its own."""
+    facts, links, statuses, log, outcomes, counts = batch
+    if len(facts) == 1 and not (links or statuses or log or outcomes or counts):
+        # One statement is a transaction by itself. Where the second one has to follow, the first
+        # has changed nothing.
+        values = _values(facts[0])
+        if con.execute(sql.FACT, values).rowcount:
+            return _NEW
+        con.execute(sql.EARLIER, values)
+        return _KNOWN
+    con.execute("BEGIN IMMEDIATE")
+    written = _learn(con, batch)
+    con.execute("COMMIT")
+    return written
+
+
 def _learn(con: sqlite3.Connection, batch: Batch) -> Written:
     new = 0
     if batch.facts:
-        facts = [_values(fact) for fact in batch.facts]
+        facts = list(map(_values, batch.facts))
         new = con.executemany(sql.FACT, facts).rowcount
         if new < len(facts):
             con.executemany(sql.EARLIER, facts)
@@ -327,7 +370,7 @@ def _learn(con: sqlite3.Connection, batch: Batch) -> Written:
     if batch.links:
         con.executemany(sql.LINK, [(x.how, escaped(x.a), escaped(x.b)) for x in batch.links])
     if batch.log:
-        con.executemany(sql.LOG, [_texts(log_values(row)) for row in batch.log])
+        con.executemany(sql.LOG, map(_log_row, batch.log))
     if batch.outcomes:
         found = [(escaped(what), escaped(id_)) for id_, what in batch.outcomes.items()]
         con.executemany(sql.OUTCOME, found)
@@ -341,29 +384,29 @@ def _load(con: sqlite3.Connection, rows: Sequence[Row]) -> None:
     con.executemany(sql.FOLD, [_snapshot(row) for row in rows if isinstance(row, KeySnapshot)])
     began = [(to_millis(row.at),) for row in rows if isinstance(row, Began)]
     con.executemany(sql.BEGAN_EARLIER, began)
+    claims = [_texts(claimed_values(row)) for row in rows if isinstance(row, Claimed)]
+    con.executemany(sql.CLAIMED, claims)
+    counts = [(escaped(row.name), row.value) for row in rows if isinstance(row, Count)]
+    con.executemany(sql.COUNTED, counts)
 
 
 def _read_all(con: sqlite3.Connection, number: str, contact: str) -> Known:
     """What is known of a contact of several names."""
     con.execute("BEGIN")
     names = [name for (name,) in con.execute(sql.NAMES, (contact,))]
-    facts, shots, statuses = [], [], 0
+    facts: list[RawFact] = []
+    shots, statuses = [], 0
     for each in names:
-        for row in con.execute(sql.READ, (number, each)):
-            name, text, other, at = row[:4]
-            if name is not None:
-                facts.append(row)
-            elif text is not None:
-                shots.append(snapshot_of(unescaped(text)))
-            elif other is None:
-                statuses = at or 0
+        rows = con.execute(sql.READ, (number, each)).fetchall()
+        latest, shot, _, name = rows[0][:4]
+        statuses = latest or 0
+        if shot is not None:
+            shots.append(snapshot_of(unescaped(shot)))
+        if name is not None:
+            facts += [row[3:] for row in rows]
     con.execute("COMMIT")
     known = tuple(sorted(map(unescaped, names)))
-    return Known(known, _rows(number, facts), newest_snapshot(shots), statuses)
-
-
-def _rows(number: str, rows: Sequence[Sequence[Any]]) -> FactRows:
-    return FactRows(rows, lambda row: _fact((number, *row)))
+    return Known(known, FactRows(unescaped(number), facts), newest_snapshot(shots), statuses)
 
 
 def _texts(values: Iterable[Any]) -> tuple[Any, ...]:
@@ -375,9 +418,19 @@ def _plain(row: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _values(fact: Fact) -> tuple[Any, ...]:
-    number, contact, role, id_, at, arrived, order, data, opens_at = fact_values(fact)
+    values = fact_values(fact)
+    number, contact, role, id_, at, arrived, order, data, opens_at = values
+    if is_plain(f"{number}{contact}{id_}{data}"):
+        return values
     names = escaped(number), escaped(contact), role, escaped(id_)
     return (*names, at, arrived, order, escaped(data), opens_at)
+
+
+def _log_row(row: LogRow) -> tuple[Any, ...]:
+    values = log_values(row)
+    id_, _, number, contact, policy, version, message, _, *rest = values
+    whole = "".join((id_, number, contact, policy, version, message, *rest))
+    return values if is_plain(whole) else _texts(values)
 
 
 def _fact(row: Sequence[Any]) -> Fact:

@@ -6,7 +6,8 @@ House rules:
   begins with a new one, and recovers by itself once the fault is gone.
 * Nothing that a parent process opened is used by its child, nor closed by it: closing would take
   the parent's log of changes away from under it.
-* When another file stands at the path (a backup was put back), the old one's connections go.
+* When another file stands at the path (a backup was put back), the old one's connections go, a
+  hundredth of a second later at most.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import os
 import random
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from time import monotonic, sleep
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 from weakref import WeakSet
@@ -29,6 +30,7 @@ from wa_fsm.stores.sqlite_schema import BUSY, code_of, prepare, translated
 from wa_fsm.stores.turns import Turnstile
 
 PATIENCE: Final = 10.0  # seconds that a call waits for others before it gives up
+LOOK: Final = 0.01  # seconds after which one looks again whether the file is still the same
 _SHORT: Final = 0.05  # seconds that SQLite itself waits, before a random pause
 _SPARE: Final = 8  # connections that are kept for the next calls
 
@@ -42,6 +44,7 @@ class Process:
     Attributes:
         pid: whose this is.
         spare: connections that are not in use.
+        look_again: when to see whether the file is still the same.
         threads: held by the one thread that writes.
         turnstile: passed by the one process that writes.
         waiting: what threads gave to be written by whichever of them writes next.
@@ -50,6 +53,7 @@ class Process:
     def __init__(self, path: str) -> None:
         self.pid = os.getpid()
         self.spare: list[sqlite3.Connection] = []
+        self.look_again = 0.0
         self.threads = threading.Lock()
         self.turnstile = Turnstile(path)
         self.waiting: deque[Any] = deque()
@@ -86,8 +90,12 @@ class Pool:
     def open(self) -> None:
         """Open the file for the first time, and make a new one a store."""
         try:
-            with self.here().turnstile:
+            turnstile = self.here().turnstile
+            turnstile.enter(PATIENCE)
+            try:
                 self._prepared("rwc").close()
+            finally:
+                turnstile.leave()
         except (sqlite3.Error, OSError) as error:
             if self._may_be_read():
                 return
@@ -134,14 +142,16 @@ class Pool:
         return there.st_dev, there.st_ino
 
     def _take(self, mine: Process) -> sqlite3.Connection:
-        self._look(mine)
+        """A connection to the file that stands at the path, or stood there a moment ago."""
         try:
-            return mine.spare.pop()
-        except IndexError:  # asked for before, another thread might take it in between
-            return self._connect("rw")
+            if monotonic() < mine.look_again:
+                return mine.spare.pop()
+        except IndexError:  # there was none, or another thread took the last one
+            pass
+        return self._look(mine)
 
-    def _look(self, mine: Process) -> None:
-        """See whether the file is still the one that was opened."""
+    def _look(self, mine: Process) -> sqlite3.Connection:
+        """A connection, after a look whether the file is still the one that was opened."""
         try:
             identity = self._identity()
         except FileNotFoundError:
@@ -152,12 +162,18 @@ class Pool:
         if identity != self._file:
             self.close()
             mine.spare.append(self._prepared("rw"))
+        mine.look_again = monotonic() + LOOK
+        try:
+            return mine.spare.pop()
+        except IndexError:  # asked for before, another thread might take it in between
+            return self._connect("rw")
 
     # -- using -------------------------------------------------------------------------------
 
-    def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    def read(self, work: Callable[[sqlite3.Connection], _T], mine: Process | None = None) -> _T:
         """What `work` gives with a connection. It is tried again while the file is locked."""
-        mine, deadline = self.here(), 0.0
+        mine, deadline = mine or self.here(), 0.0
+        spare = mine.spare
         while True:
             connection = None
             try:
@@ -169,29 +185,39 @@ class Pool:
                 if not isinstance(error, (sqlite3.Error, OSError)):
                     raise
                 self.close()  # the others may have been opened while the fault was there
-                now = time.monotonic()
+                now = monotonic()
                 deadline = deadline or now + PATIENCE
                 locked = isinstance(error, sqlite3.Error) and code_of(error) in BUSY
                 if not locked or now > deadline:
                     raise translated(error, self.path) from error
-                time.sleep(random.uniform(0, 0.02))
+                sleep(random.uniform(0, 0.02))
             else:
-                if len(mine.spare) < _SPARE:
-                    mine.spare.append(connection)
+                if len(spare) < _SPARE:
+                    spare.append(connection)
                 else:
                     connection.close()
                 return found
 
     def rows(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """What one statement finds."""
-        return self.read(lambda connection: connection.execute(statement, values).fetchall())
+        """What one statement finds: ``read``, as short as it can be while all goes well."""
+        mine, connection = self.here(), None
+        if mine.spare and monotonic() < mine.look_again:
+            try:
+                connection = mine.spare.pop()
+                found = connection.execute(statement, values).fetchall()
+                mine.spare.append(connection)
+                return found
+            except (sqlite3.Error, IndexError):  # IndexError: another thread took the last one
+                if connection is not None:
+                    connection.close()
+        return self.read(lambda other: other.execute(statement, values).fetchall(), mine)
 
     @contextmanager
     def stream(self) -> Iterator[sqlite3.Connection]:
         """A connection of one's own, for what is read bit by bit at one instant."""
         connection = None
         try:
-            connection = self._take(self.here())
+            connection = self._look(self.here())
             connection.execute("BEGIN")
             yield connection
         except (sqlite3.Error, OSError) as error:
@@ -211,12 +237,17 @@ class Pool:
         finally:
             mine.threads.release()
 
-    def _in_turn(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    def in_turn(self, work: Callable[[sqlite3.Connection], _T], mine: Process | None = None) -> _T:
+        """What `work` gives while no other process writes; one thread at a time may ask."""
+        mine = mine or self.here()
         try:
-            with self.here().turnstile:
-                return self.read(work)
-        except OSError as error:  # the turnstile's: those of `read` have become ours
+            mine.turnstile.enter(PATIENCE)
+        except OSError as error:
             raise translated(error, self.path) from error
+        try:
+            return self.read(work, mine)
+        finally:
+            mine.turnstile.leave()
 
     def write_alone(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """What `work` gives within one transaction, for the thread that is in ``threads``."""
@@ -227,7 +258,7 @@ class Pool:
             connection.execute("COMMIT")
             return made
 
-        return self._in_turn(whole)
+        return self.in_turn(whole)
 
     def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """What `work` gives within one transaction."""
@@ -246,11 +277,12 @@ class Pool:
                 connection.execute(statement).fetchall()
 
         with self.threads():
-            self._in_turn(work)
+            self.in_turn(work)
 
     def close(self) -> None:
         """Let go of what is open. The next call opens it again."""
         mine = self.here()
+        mine.look_again = 0.0
         with suppress(IndexError):  # other threads may take from it at the same time
             while True:
                 mine.spare.pop().close()

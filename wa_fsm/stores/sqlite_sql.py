@@ -25,16 +25,13 @@ OUTCOME: Final = "UPDATE log SET outcome = ? WHERE message_id = ? AND message_id
 COUNT: Final = """INSERT INTO counts (name, value) VALUES (?, ?)
     ON CONFLICT DO UPDATE SET value = value + excluded.value"""
 
-# One statement sees one state of the store. Its last rows say whether there are other names.
-READ: Final = """SELECT ?2, role, id, at, arrived, ord, data, opens_at
-      FROM facts WHERE number = ?1 AND contact = ?2
-    UNION ALL SELECT NULL, snapshot, NULL, NULL, NULL, NULL, NULL, NULL
-      FROM snapshots WHERE number = ?1 AND contact = ?2
-    UNION ALL SELECT NULL, NULL, NULL, max(n), NULL, NULL, NULL, NULL FROM statuses
-    UNION ALL SELECT NULL, NULL, b, NULL, NULL, NULL, NULL, NULL
-      FROM links WHERE how = 'same' AND a = ?2
-    UNION ALL SELECT NULL, NULL, a, NULL, NULL, NULL, NULL, NULL
-      FROM links WHERE how = 'same' AND b = ?2"""
+# One statement sees one state of the store. Where there are no facts there is a row without one.
+READ: Final = """SELECT (SELECT max(n) FROM statuses),
+      (SELECT snapshot FROM snapshots WHERE number = ?1 AND contact = ?2),
+      EXISTS (SELECT 1 FROM links WHERE how = 'same' AND a = ?2
+        UNION ALL SELECT 1 FROM links WHERE how = 'same' AND b = ?2),
+      contact, role, id, at, arrived, ord, data, opens_at
+    FROM (SELECT 1) LEFT JOIN facts ON number = ?1 AND contact = ?2"""
 NAMES: Final = """WITH RECURSIVE names (n) AS (
       SELECT ? UNION SELECT CASE WHEN a = n THEN b ELSE a END FROM names, links
       WHERE how = 'same' AND (a = n OR b = n))
@@ -50,6 +47,11 @@ CLAIM: Final = """INSERT INTO claims (number, contact, opener, until, done) VALU
     ON CONFLICT DO UPDATE SET until = excluded.until WHERE NOT done AND until <= ?"""
 DONE: Final = """INSERT INTO claims (number, contact, opener, until, done) VALUES (?, ?, ?, ?, 1)
     ON CONFLICT DO UPDATE SET until = excluded.until, done = 1"""
+CLAIMED: Final = """INSERT INTO claims (number, contact, opener, until, done)
+    VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+    SET until = max(until, excluded.until), done = max(done, excluded.done)"""
+COUNTED: Final = """INSERT INTO counts (name, value) VALUES (?, ?)
+    ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"""
 LINKS_OF: Final = "SELECT how, a, b FROM links WHERE a = ? OR b = ?"
 COUNTS: Final = "SELECT name, value FROM counts"
 KEYS: Final = """SELECT number, contact FROM facts WHERE (number, contact) > (?1, ?2)
@@ -58,6 +60,7 @@ KEYS: Final = """SELECT number, contact FROM facts WHERE (number, contact) > (?1
 ALL_LINKS: Final = "SELECT how, a, b FROM links"
 ALL_SNAPSHOTS: Final = "SELECT number, contact, snapshot FROM snapshots"
 ALL_FACTS: Final = f"SELECT {_FACT} FROM facts"
+ALL_CLAIMS: Final = "SELECT number, contact, opener, until, done FROM claims"
 ALL_LOG: Final = "SELECT * FROM log ORDER BY time, id"
 
 # Only a fold that reaches further takes the place of another.

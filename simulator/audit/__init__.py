@@ -1,0 +1,1 @@
+"""Audit: months of message history against a policy."""

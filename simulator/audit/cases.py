@@ -1,0 +1,272 @@
+"""``--to-scenarios N``: sends of a log as scenario files that pass.
+
+A scenario has what came before the send in its conversation, no more than it needs, and expects of
+the send what the audit said. That is tried before it is written: a send whose verdict a scenario
+cannot show (it hangs on something that a scenario does not know) is left out, and another taken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from wa_fsm.durations import format_duration
+from wa_fsm.events import CustomerCall, CustomerMessage, FreeForm, SendFailed, Sent, Template
+from wa_fsm.identity import canonical
+from wa_fsm.policy import Policy
+from wa_fsm.rows import REFUSAL_CODES
+
+from ..outcome import Run
+from ..policy_file import said
+from ..runner import run_case
+from ..scenario import BadFile, load_text
+from ..seeding import Read
+from ..times import format_instant
+from .as_events import POSITION, event_of, table_of
+from .choosing import Chosen
+from .plain import Chunk, Judge, Registry
+from .sources import Found
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_FACTS: Final = 2_000  # of one key, the latest before the send
+_SINGLY: Final = 24  # up to so many steps each is left out in turn
+_FOCUS: Final = "the-send"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact of a key.
+
+    Attributes:
+        file, position: where it stands in the log.
+        read: its events.
+        arrived: when it was learnt.
+    """
+
+    file: str
+    position: int
+    read: Read
+    arrived: datetime
+
+    @property
+    def at(self) -> datetime:
+        """When it counts: a customer's message or call not later than it was learnt."""
+        event = self.event
+        return event.at if isinstance(event, Sent) else min(event.at, self.arrived)
+
+    @property
+    def event(self) -> CustomerMessage | CustomerCall | Sent:
+        """What happened; of a failed send the send."""
+        event = self.read.events[0]
+        assert isinstance(event, (CustomerMessage, CustomerCall, Sent))
+        return event
+
+    @property
+    def code(self) -> int | None:
+        """With which code it failed; None: it did not."""
+        failed = self.read.events[-1]
+        return failed.code if isinstance(failed, SendFailed) else None
+
+    @property
+    def place(self) -> tuple[datetime, int, str]:
+        """Where it stands in the fold."""
+        return self.at, 2 if isinstance(self.event, Sent) else 0, self.event.id
+
+
+Key: TypeAlias = tuple[str, str]
+
+
+def gather(found: Iterable[Found], keys: frozenset[Key]) -> dict[Key, list[Fact]]:
+    """All facts of some keys, by one more reading of the log."""
+    facts: dict[Key, list[Fact]] = {key: [] for key in keys}
+    for chunk in found:
+        if isinstance(chunk, Chunk):
+            for position, row in _of_keys(chunk, keys):
+                read = event_of(row)
+                if read is not None:
+                    arrived = read.arrived or read.events[0].at  # type: ignore[union-attr]  # of a row
+                    fact = Fact(chunk.file, position, read, arrived)
+                    facts[key_of(row["number"], row["customer"])].append(fact)
+    return facts
+
+
+def key_of(number: object, customer: object) -> Key:
+    """Number and contact, the contact in the one spelling under which the audit keeps it."""
+    return str(number), canonical(str(customer))
+
+
+def _of_keys(chunk: Chunk, keys: frozenset[Key]) -> Iterator[tuple[int, dict[str, Any]]]:
+    import pyarrow as pa
+
+    rows = table_of(chunk)
+    near = rows.filter(_may_be(rows.column("customer").cast(pa.string()), keys))
+    for row in near.to_pylist():
+        if row["number"] and row["customer"] and key_of(row["number"], row["customer"]) in keys:
+            yield row.pop(POSITION), row
+
+
+def _may_be(customers: pa.Array, keys: frozenset[Key]) -> pa.Array:
+    """Rows that may be of these keys: by name, or written in a way that is looked at by itself."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    named = pc.is_in(customers, pa.array(sorted({customer for _, customer in keys})))
+    written = pc.or_(pc.invert(pc.utf8_is_digit(customers)), pc.starts_with(customers, "5"))
+    return pc.fill_null(pc.or_(named, written), False)
+
+
+class Teller:
+    """Makes scenarios.
+
+    Args:
+        policies: of the audit, by number.
+        judge: by which facts it judged.
+        registry: of templates; None: each that was sent is approved.
+        folder: where the files will stand, for the paths of policy files.
+    """
+
+    def __init__(
+        self, policies: Sequence[Policy], judge: Judge, registry: Registry | None, folder: str
+    ) -> None:
+        self.policies, self.judge = policies, judge
+        self.registry, self.folder = registry, folder
+
+    def scenario(self, chosen: Chosen, facts: Sequence[Fact]) -> str | None:
+        """The text of the file; None where no scenario shows what the audit said."""
+        here = (chosen.file, chosen.position)
+        focus = next((fact for fact in facts if (fact.file, fact.position) == here), None)
+        if focus is None:
+            return None
+        before = self._before(facts, focus)[-MOST_FACTS:]
+        kept = self._least(chosen, before, focus)
+        return None if kept is None else self._text(chosen, kept, focus)
+
+    def _before(self, facts: Sequence[Fact], focus: Fact) -> list[Fact]:
+        """What counts before the send, in the order in which a scenario has it."""
+        first: dict[tuple[bool, str], Fact] = {}
+        for fact in sorted(facts, key=lambda each: each.arrived):
+            first.setdefault((isinstance(fact.event, Sent), fact.event.id), fact)
+        counts = [fact for fact in first.values() if fact.event.id != focus.event.id]
+        if self.judge == "known":
+            known = [fact for fact in counts if fact.arrived <= focus.at]
+            return sorted(known, key=lambda each: (each.arrived, each.place))
+        return sorted((f for f in counts if f.place < focus.place), key=lambda each: each.place)
+
+    def _least(self, chosen: Chosen, before: list[Fact], focus: Fact) -> list[Fact] | None:
+        """As few facts before the send as its verdict needs."""
+        size = 0
+        while not self._holds(chosen, kept := before[len(before) - size :], focus):
+            if size >= len(before):
+                return None
+            size = min(max(2 * size, 1), len(before))
+        index = 0
+        while len(kept) <= _SINGLY and index < len(kept):
+            fewer = kept[:index] + kept[index + 1 :]
+            if self._holds(chosen, fewer, focus):
+                kept = fewer
+            else:
+                index += 1
+        return kept
+
+    def _holds(self, chosen: Chosen, before: Sequence[Fact], focus: Fact) -> bool:
+        text = self._text(chosen, before, focus)
+        try:
+            cases = load_text(text.encode(), "scenario", folder=self.folder)
+        except BadFile:
+            return False
+        runs = [run_case(case) for case in cases]
+        told = [verdict for _, verdict in chosen.verdicts]
+        return all(run.passed for run in runs) and list(map(_reason, runs)) == [
+            verdict["reason"] for verdict in told
+        ]
+
+    # -- the text --------------------------------------------------------------------------------
+
+    def _text(self, chosen: Chosen, before: Sequence[Fact], focus: Fact) -> str:
+        head = [
+            "# Made by `wa-sim audit`. Contacts and ids are masked, each `expect` is the audit's.",
+            f"# The send stands in {chosen.file}, at {chosen.position}.",
+        ]
+        documents = [
+            self._document(chosen, number, verdict, before, focus)
+            for number, verdict in chosen.verdicts
+        ]
+        return "\n".join(head) + "\n" + "---\n".join(documents)
+
+    def _document(
+        self,
+        chosen: Chosen,
+        number: int,
+        verdict: Mapping[str, Any],
+        before: Sequence[Fact],
+        focus: Fact,
+    ) -> str:
+        start = min(fact.at for fact in (*before, focus))
+        lines = [
+            f"scenario: {json.dumps(chosen.title, ensure_ascii=False)}",
+            f"policy: {said(self.policies[number], self.folder)}",
+            f"start: {format_instant(start)}",
+            *self._templates((*before, focus)),
+            "steps:",
+        ]
+        width = len(str(len(before)))
+        for count, fact in enumerate(before, 1):
+            letter = "s" if isinstance(fact.event, Sent) else "m"
+            lines += self._step(fact, start, f"{letter}{count:0{width}}")
+        expect = "allowed: true" if verdict["allowed"] else f"refused: {verdict['reason']}"
+        lines += self._told(focus, start, f"business: {_message(focus.event)}", _FOCUS)
+        lines.append(f"    expect: {{{expect}, rule: {verdict['rule']}}}")
+        return "\n".join(lines) + "\n"
+
+    def _templates(self, facts: Sequence[Fact]) -> Iterator[str]:
+        """What is registered, of the templates that were sent."""
+        sent = [f.event.message for f in facts if isinstance(f.event, Sent)]
+        names = dict.fromkeys(m.name for m in sent if isinstance(m, Template))
+        known: dict[str, Any] = dict.fromkeys(names, "approved")
+        if self.registry is not None:
+            entries, categories = self.registry.entries, self.registry.categories
+            known = {name: entries[name] for name in names if name in entries}
+            for name in known.keys() & categories.keys():
+                if isinstance(known[name], str):
+                    known[name] = {"status": known[name], "category": categories[name]}
+        if known:
+            yield f"templates: {json.dumps(known, ensure_ascii=False)}"
+
+    def _step(self, fact: Fact, start: datetime, id_: str) -> Iterator[str]:
+        event = fact.event
+        if isinstance(event, Sent):
+            if fact.code is not None and fact.code not in REFUSAL_CODES:
+                return  # it failed for another reason, so it is no fact
+            yield from self._told(fact, start, f"business: {_message(event)}", id_)
+            if fact.code is not None:
+                yield f"  - at: {format_duration(fact.at - start)}"
+                yield f"    platform: {{failed: {fact.code}, message: {id_}}}"
+            return
+        kind = event.kind if isinstance(event, CustomerMessage) else "call"
+        yield from self._told(fact, start, f"customer: {kind}", id_)
+
+    def _told(self, fact: Fact, start: datetime, actor: str, id_: str) -> Iterator[str]:
+        yield f"  - at: {format_duration(fact.at - start)}"
+        if self.judge == "known" and fact.arrived > fact.at:
+            yield f"    arrives: {format_duration(fact.arrived - start)}"
+        yield f"    id: {id_}"
+        yield f"    {actor}"
+
+
+def _reason(run: Run) -> str | None:
+    decision = run.outcomes[-1].decision
+    return None if decision is None else decision.reason
+
+
+def _message(event: CustomerMessage | CustomerCall | Sent) -> str:
+    assert isinstance(event, Sent)
+    if isinstance(event.message, FreeForm):
+        return event.message.kind
+    name = json.dumps(event.message.name, ensure_ascii=False)
+    language = event.message.language
+    return f"{{template: {name}{f', language: {language}' if language else ''}}}"

@@ -1,0 +1,167 @@
+"""Columns of text as Arrow may hold them, for ``encode.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from .compiled import fixed
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+NO_TEXT: Final = "expected text, or a whole number"
+_FEW: Final = 1 << 12  # different values that are looked for in views
+_WHOLE: Final = 1 << 53  # beyond it a float is no exact number any more
+
+
+@dataclass(frozen=True, slots=True)
+class Few:
+    """A column with few different values.
+
+    Attributes:
+        values: what occurs, None at the end for no value.
+        places: of each row the place of its value there (32 bits).
+    """
+
+    values: list[Any]
+    places: np.ndarray
+
+    def table(self, number_of: Callable[[Any], int]) -> np.ndarray:
+        """Of each value its number. A value may be asked about that no row has."""
+        import numpy as np
+
+        return np.array([number_of(value) for value in self.values], np.int64)
+
+
+def few(column: pa.Array | None, size: int, *, quick: bool = True) -> Few:
+    """A column by its different values; one that is not there has none."""
+    import numpy as np
+    import pyarrow as pa
+
+    if column is None or pa.types.is_null(column.type):
+        return Few([None], np.zeros(size, np.int32))
+    if quick and pa.types.is_string_view(column.type):
+        found = _few_views(column)
+        if found is not None:
+            return found
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    values = [None if value == "" else value for value in column.dictionary.to_pylist()]
+    places = column.indices
+    if places.null_count:
+        places = places.fill_null(len(values))
+    found = places.to_numpy(zero_copy_only=False)
+    return Few([*values, None], found.astype(np.int32, copy=False))
+
+
+def _few_views(column: pa.Array) -> Few | None:
+    import numpy as np
+
+    from .texts import view_places
+
+    valid, views, *_ = column.buffers()
+    places, rows = np.empty(len(column), np.int32), np.empty(_FEW, np.int64)
+    count = view_places(*_view(column, views, valid), places, rows)
+    if count < 0:
+        return None
+    values = [column[row].as_py() or None for row in rows[:count].tolist()]
+    if column.null_count:
+        places[places < 0] = count
+    return Few([*values, None], places)
+
+
+def as_text(value: Any) -> str | None:
+    """A value that is text or a whole number, as text; None: it is neither."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE:
+        value = int(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def texts(
+    column: pa.Array | None, size: int, *, quick: bool = True
+) -> tuple[pa.Array, dict[int, str]]:
+    """A column of texts, where no value is an empty one; and rows that have something else."""
+    import pyarrow as pa
+
+    if quick and column is not None and pa.types.is_string_view(column.type):
+        return column, {}
+
+    if column is None:
+        return pa.array([""] * size, pa.string()), {}
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    plain = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if plain or pa.types.is_integer(kind) or pa.types.is_null(kind) or _is_text(kind):
+        try:
+            return column.cast(pa.string()).fill_null(""), {}
+        except pa.ArrowInvalid:  # bytes that are no UTF-8
+            pass
+    found, wrong = [], {}
+    for row, value in enumerate(column.to_pylist()):
+        text = "" if value is None else as_text(value)
+        if text is None:
+            wrong[row] = NO_TEXT
+        found.append(text or "")
+    return pa.array(found, pa.string()), wrong
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return any(
+        check(kind)
+        for check in (
+            pa.types.is_string_view, pa.types.is_binary, pa.types.is_large_binary,
+            pa.types.is_binary_view,
+        )
+    )  # fmt: skip
+
+
+def refs(column: pa.Array) -> tuple[np.ndarray, int]:
+    """Where each text of a column stands, see ``texts.refs_of_offsets``; how many are too long."""
+    import numpy as np
+    import pyarrow as pa
+
+    from .texts import refs_of_offsets, refs_of_views
+
+    found = np.empty(len(column), np.int64)
+    if pa.types.is_string_view(column.type):
+        valid, views, *rest = column.buffers()
+        texts = np.array([each.address for each in rest] or [0], np.int64)
+        long = refs_of_views(*_view(column, views, valid), fixed(texts), found)
+    else:
+        _, offsets, data = column.buffers()
+        if offsets is None:
+            return found, 0
+        starts = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+        address = data.address if data is not None else 0
+        long = refs_of_offsets(fixed(starts), address, found)
+    return found, long
+
+
+def _view(column: pa.Array, views: pa.Buffer, valid: pa.Buffer | None) -> tuple[int, int, int]:
+    bits = 0 if valid is None or not column.null_count else valid.address
+    return views.address + 16 * column.offset, bits, column.offset
+
+
+def taken(column: pa.Array, rows: np.ndarray) -> pa.Array:
+    """Some rows of a column of texts."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not pa.types.is_string_view(column.type):
+        return column.take(pa.array(rows))
+    from .texts import ADDRESS_BITS, copy_texts
+
+    where, _ = refs(column)
+    ends = np.cumsum(where[rows] >> ADDRESS_BITS)
+    offsets = np.concatenate([[0], ends]).astype(np.int32)
+    data = np.empty(int(offsets[-1]), np.uint8)
+    copy_texts(fixed(where), fixed(np.ascontiguousarray(rows, np.int64)), fixed(offsets), data)
+    return pa.StringArray.from_buffers(len(rows), pa.py_buffer(offsets), pa.py_buffer(data))

@@ -1,0 +1,262 @@
+"""What is counted of verdicts: plain functions over numbers, like those of ``kernel.py``."""
+
+from __future__ import annotations
+
+from .codes import (
+    ASKS,
+    CATEGORY_AT,
+    CODE_AT,
+    DELIVERED,
+    FAILED_AT,
+    FREE,
+    INSIDE,
+    MOST_CATEGORIES,
+    MOST_CODES,
+    MOST_NUMBERS,
+    MOST_TEMPLATES,
+    NEVER,
+    NOTHING,
+    NUMBER_AT,
+    POINTS,
+    QUIET,
+    SENT_AT,
+    STATUS_AT,
+    STATUS_FAILED,
+    TEMPLATE_AT,
+    UNKNOWN_SENT,
+)
+from .compiled import Numbers
+
+DAY = 86_400_000
+# What may be marked of a send. The numbers are bits.
+REFUSED = 1
+AGAINST = 2  # allowed, and WhatsApp refused it
+DELIVERED_YET = 4  # refused, and WhatsApp delivered it
+NEEDLESS = 8
+CHANGED = 16  # another reason than under the first policy
+TURNED = 32  # allowed under one of them only
+
+
+def refuse(
+    at: Numbers, event: Numbers, meta: Numbers, allows: Numbers, first: int, edges: Numbers,
+    holds: Numbers, about: Numbers, of_template: Numbers, of_category: Numbers, rule: Numbers,
+    point: Numbers,
+) -> None:  # fmt: skip
+    """Let a policy's own refusals speak, of what its rows allow.
+
+    Args:
+        at: of each fact.
+        event: of each fact.
+        meta: of each fact.
+        allows: 1 for each rule that allows.
+        first: the number of the first rule that is such a refusal.
+        edges: instants between which the same refusals hold.
+        holds: for each stretch between edges, and refusal, whether it holds.
+        about: for each refusal and class of message whether it is about that.
+        of_template: from the template's number to its class; 255: ask the category.
+        of_category: from the category's number to its class. Class 0 is free-form.
+        rule: as ``fold`` wrote it; it is changed.
+        point: as ``fold`` wrote it; it is changed.
+    """
+    for i in range(len(at)):
+        if rule[i] == NOTHING:
+            continue
+        low, high, now = 0, len(edges), at[i]
+        while low < high:
+            middle = (low + high) // 2
+            if edges[middle] <= now:
+                low = middle + 1
+            else:
+                high = middle
+        kind = 0
+        if (event[i] - SENT_AT) % ASKS != FREE:
+            kind = of_template[(meta[i] >> TEMPLATE_AT) & (MOST_TEMPLATES - 1)]
+            if kind == NOTHING:
+                kind = of_category[(meta[i] >> CATEGORY_AT) & (MOST_CATEGORIES - 1)]
+        may, quiet = allows[rule[i]], 0
+        for own in range(len(about)):
+            if holds[low][own]:
+                if about[own][0]:
+                    quiet = QUIET
+                if may and about[own][kind]:
+                    may = 0
+                    rule[i] = first + own
+        point[i] += quiet
+
+
+def tally(
+    at: Numbers, event: Numbers, meta: Numbers, rule: Numbers, point: Numbers, other: Numbers,
+    allows: Numbers, free: Numbers, change: Numbers, disagrees: Numbers, first_day: int,
+    days: Numbers, mark: Numbers, by_day: Numbers, by_number: Numbers, by_template: Numbers,
+    needless: Numbers, against: Numbers, delivered: Numbers, changes: Numbers,
+) -> None:  # fmt: skip
+    """Count one policy's verdicts, and mark what deserves to be looked at.
+
+    Args:
+        at: of each fact.
+        event: of each fact.
+        meta: of each fact.
+        rule: as ``fold`` and ``refuse`` wrote it.
+        point: the same.
+        other: `rule` under the first policy.
+        allows: 1 for each rule that allows.
+        free: (outside, inside the margin) × point, flat: 1 where the rows allow free-form.
+        change: rule under the first policy × rule: CHANGED and TURNED where that is so.
+        disagrees: 1 for each error code's number that refuses for the window or the template.
+        first_day: of the log, in days from 1970 on.
+        days: from a day, less `first_day`, to its row in `by_day`.
+        mark: the marks of each fact are written here.
+        by_day: counts of rules are added here.
+        by_number: the same.
+        by_template: the same.
+        needless: of categories' numbers.
+        against: of error codes' numbers: allowed, and WhatsApp refused.
+        delivered: of rules: refused, and WhatsApp delivered.
+        changes: of rules under the first policy × rules.
+    """
+    for i in range(len(at)):
+        answer = rule[i]
+        if answer == NOTHING:
+            mark[i] = 0
+            continue
+        what, about, here, seen = event[i], meta[i], point[i], 0
+        may = allows[answer]
+        by_day[days[at[i] // DAY - first_day]][answer] += 1
+        by_number[(about >> NUMBER_AT) & (MOST_NUMBERS - 1)][answer] += 1
+        changes[other[i]][answer] += 1
+        seen = change[other[i]][answer]
+        if not may:
+            seen += REFUSED
+        template = (what - SENT_AT) % ASKS != FREE
+        if template:
+            by_template[(about >> TEMPLATE_AT) & (MOST_TEMPLATES - 1)][answer] += 1
+        if what >= FAILED_AT:
+            code = (about >> CODE_AT) & (MOST_CODES - 1)
+            if may and disagrees[code]:
+                against[code] += 1
+                seen += AGAINST
+        else:
+            status = (about >> STATUS_AT) & 7
+            if not may and DELIVERED <= status < STATUS_FAILED:
+                delivered[answer] += 1
+                seen += DELIVERED_YET
+            if template and here < QUIET and free[(here // INSIDE) * POINTS + here % INSIDE]:
+                needless[(about >> CATEGORY_AT) & (MOST_CATEGORIES - 1)] += 1
+                seen += NEEDLESS
+        mark[i] = seen
+
+
+def common(
+    starts: Numbers, at: Numbers, event: Numbers, meta: Numbers, answers: Numbers,
+    bounds: Numbers, events: Numbers, numbers: Numbers, failed: Numbers, waits: Numbers,
+) -> int:  # fmt: skip
+    """Count what no policy has a say in; gives back how many keys wait for an answer.
+
+    Args:
+        starts: where each key begins.
+        at: of each fact.
+        event: of each fact.
+        meta: of each fact.
+        answers: 1 for each event that waits for an answer.
+        bounds: upper ends of the stretches of waiting, rising; what is longer comes last.
+        events: counts of events are added here.
+        numbers: 1 is written here for each business number that occurs.
+        failed: of error codes' numbers.
+        waits: of stretches.
+    """
+    unanswered = 0
+    for key in range(len(starts) - 1):
+        since = NEVER
+        numbers[(meta[starts[key]] >> NUMBER_AT) & (MOST_NUMBERS - 1)] = 1
+        for i in range(starts[key], starts[key + 1]):
+            what = event[i]
+            events[what] += 1
+            if answers[what]:
+                if since == NEVER:
+                    since = at[i]
+            elif SENT_AT <= what < FAILED_AT or what == UNKNOWN_SENT:
+                if since != NEVER:
+                    wait, stretch = at[i] - since, 0
+                    while stretch < len(bounds) and wait >= bounds[stretch]:
+                        stretch += 1
+                    waits[stretch] += 1
+                    since = NEVER
+            elif FAILED_AT <= what < UNKNOWN_SENT:
+                failed[(meta[i] >> CODE_AT) & (MOST_CODES - 1)] += 1
+        if since != NEVER:
+            unanswered += 1
+    return unanswered
+
+
+def near_edges(
+    at: Numbers, event: Numbers, order: Numbers, rule: Numbers, opener: Numbers, margin: int,
+    bounds: Numbers, edges: Numbers, far: Numbers, found: Numbers, place: Numbers,
+) -> None:  # fmt: skip
+    """Count free-form messages by their distance from the edge, and keep the nearest.
+
+    Args:
+        at: of each fact.
+        event: of each fact.
+        rule: as ``fold`` wrote it.
+        opener: as ``fold`` wrote it.
+        order: of each fact its row's number in the log.
+        margin: how long after the window's start the margin begins.
+        bounds: of the stretches, rising.
+        edges: counts of stretches are added here.
+        far: the distances of the nearest so far.
+        found: their rows' numbers.
+        place: where they stand here; -1: in an earlier call.
+    """
+    most = len(far) - 1
+    for i in range(len(at)):
+        if rule[i] == NOTHING or (event[i] - SENT_AT) % ASKS != FREE or opener[i] == NEVER:
+            continue
+        distance, low, high = at[i] - opener[i] - margin, 0, len(bounds)
+        while low < high:
+            middle = (low + high) // 2
+            if bounds[middle] <= distance:
+                low = middle + 1
+            else:
+                high = middle
+        edges[low] += 1
+        distance = abs(distance)
+        if distance > far[most] or (distance == far[most] and order[i] > found[most]):
+            continue
+        slot = most
+        while slot > 0 and (
+            distance < far[slot - 1] or (distance == far[slot - 1] and order[i] < found[slot - 1])
+        ):
+            far[slot], found[slot], place[slot] = far[slot - 1], found[slot - 1], place[slot - 1]
+            slot -= 1
+        far[slot], found[slot], place[slot] = distance, order[i], i
+
+
+def keep_first(
+    mark: Numbers, bits: int, rather: int, order: Numbers, far: Numbers, found: Numbers,
+    place: Numbers,
+) -> None:  # fmt: skip
+    """Keep the first of the facts with any of these marks, by their rows' number.
+
+    Args:
+        mark: of each fact.
+        bits: the marks.
+        rather: facts with any of these go first.
+        order: of each fact its row's number in the log.
+        far: of the first facts so far 0 where they have the marks of `rather`, else 1.
+        found: their rows' numbers.
+        place: where they stand here; -1: in an earlier call.
+    """
+    most = len(found) - 1
+    for i in range(len(mark)):
+        if mark[i] & bits:
+            late = 0 if mark[i] & rather else 1
+            if late > far[most] or (late == far[most] and order[i] > found[most]):
+                continue
+            slot = most
+            while slot > 0 and (
+                late < far[slot - 1] or (late == far[slot - 1] and order[i] < found[slot - 1])
+            ):
+                far[slot], found[slot] = far[slot - 1], found[slot - 1]
+                place[slot] = place[slot - 1]
+                slot -= 1
+            far[slot], found[slot], place[slot] = late, order[i], i

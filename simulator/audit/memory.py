@@ -1,0 +1,48 @@
+"""Reading text where Arrow keeps it, from compiled code, without a copy.
+
+Only compiled functions call these. An address is taken from a buffer that the caller keeps alive;
+nothing checks it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+_WORD: Final = ir.IntType(64)
+
+
+@intrinsic
+def load8(typing_context: Any, address: Any) -> Any:
+    """One byte."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+        return builder.zext(builder.load(place, align=1), _WORD)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def load32(typing_context: Any, address: Any) -> Any:
+    """Four bytes, as a number without a sign."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.inttoptr(args[0], ir.IntType(32).as_pointer())
+        return builder.zext(builder.load(place, align=1), _WORD)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def load64(typing_context: Any, address: Any) -> Any:
+    """Eight bytes."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.inttoptr(args[0], _WORD.as_pointer())
+        return builder.load(place, align=1)
+
+    return types.int64(types.int64), generate

@@ -1,0 +1,101 @@
+"""``--out FILE``: sends that were judged, as Parquet, CSV or JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from ..outcome import stamp
+from .masking import Mask
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ENDINGS: Final = (".parquet", ".csv", ".jsonl")
+_Batches: TypeAlias = "Iterable[pa.RecordBatch]"
+
+
+def write_sends(path: str, batches: _Batches, mask: Mask) -> int:
+    """Write a table of sends; the file takes its place when all is written.
+
+    Args:
+        path: its ending, one of ``ENDINGS``, says the form.
+        batches: the sends.
+        mask: how contacts are shown.
+
+    Returns:
+        How many sends were written.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    part = f"{path}.part"
+    write = {".parquet": _parquet, ".csv": _csv, ".jsonl": _lines}[Path(path).suffix]
+    try:
+        count = write(part, (mask.table(rows) for rows in batches))
+        os.replace(part, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(part)
+        raise
+    return count
+
+
+def _parquet(part: str, batches: _Batches) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    count = _all(batches, lambda schema: pq.ParquetWriter(part, schema))
+    if not count and not Path(part).exists():
+        pq.write_table(pa.table({}), part)
+    return count
+
+
+def _csv(part: str, batches: _Batches) -> int:
+    import pyarrow.csv as pc
+
+    count = _all(batches, lambda schema: pc.CSVWriter(part, schema))
+    Path(part).touch()  # where there is no send
+    return count
+
+
+def _all(batches: _Batches, opened: Callable[[pa.Schema], Any]) -> int:
+    writer, count = None, 0
+    try:
+        for rows in batches:
+            plain = _without_dictionaries(rows)
+            if writer is None:
+                writer = opened(plain.schema)
+            writer.write_batch(plain)
+            count += rows.num_rows
+    finally:
+        if writer is not None:
+            writer.close()
+    return count
+
+
+def _without_dictionaries(rows: pa.RecordBatch) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in rows.columns]
+    return pa.RecordBatch.from_arrays(columns, names=rows.schema.names)
+
+
+def _lines(part: str, batches: _Batches) -> int:
+    count = 0
+    with open(part, "w", encoding="utf-8") as file:
+        for rows in batches:
+            for row in rows.to_pylist():
+                file.write(json.dumps(as_data(row), ensure_ascii=False) + "\n")
+            count += rows.num_rows
+    return count
+
+
+def as_data(row: dict[str, Any]) -> dict[str, Any]:
+    """A send as JSON carries it."""
+    return {name: stamp(v) if isinstance(v, datetime) else v for name, v in row.items()}

@@ -1,0 +1,76 @@
+"""Rows as the compiled code takes them: records by part, and texts in the order of the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .columns import refs
+from .compiled import fixed
+from .encoded import Encoded, Shown
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+@dataclass(slots=True)
+class Packed(Shown):
+    """Some rows, ready to be made facts of.
+
+    Attributes:
+        records: by part, see ``groups.spread``.
+        ends: where each part ends.
+        id_refs: where each id stands, see ``texts.refs_of_offsets``.
+        name_refs: the same of names, where there are some.
+        ids, names, file, position: see ``Shown``.
+    """
+
+    records: np.ndarray
+    ends: np.ndarray
+    id_refs: np.ndarray
+    name_refs: np.ndarray | None
+    ids: pa.Array
+    names: pa.Array | None
+    file: np.ndarray | int
+    position: np.ndarray | int
+
+
+def packed(rows: Encoded) -> Packed:
+    """The same rows by part."""
+    import numpy as np
+
+    from . import groups
+
+    arrived = rows.arrived
+    records = np.empty((len(rows), groups.ARRIVED + (arrived is not None)), np.int64)
+    ends = np.zeros(groups.PARTS + 1, np.int64)
+    came = np.empty(0, np.int64) if arrived is None else arrived
+    columns = rows.key, rows.when, rows.hash, rows.meta, came
+    groups.spread(*map(fixed, columns), records, ends)
+    return Packed(
+        records, ends, refs(rows.ids)[0], None if rows.names is None else refs(rows.names)[0],
+        rows.ids, rows.names, rows.file, rows.position,
+    )  # fmt: skip
+
+
+def unpacked(rows: Packed) -> Encoded:
+    """The same rows in the order of the log."""
+    import numpy as np
+
+    from . import groups
+
+    records, place = rows.records, np.empty(len(rows), np.int64)
+    place[rows.records[:, groups.ROW] >> 32] = np.arange(len(rows))
+    records = rows.records[place]
+    return Encoded(
+        records[:, groups.KEY].copy(),
+        records[:, groups.WHEN].copy(),
+        records[:, groups.ARRIVED].copy() if records.shape[1] > groups.ARRIVED else None,
+        records[:, groups.META].copy(),
+        records[:, groups.ROW].astype(np.uint32),
+        rows.ids,
+        rows.names,
+        rows.file,
+        rows.position,
+    )

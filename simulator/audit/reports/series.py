@@ -1,0 +1,104 @@
+"""The figures of the charts: by day, by distance to the window's end, by time to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Final
+
+from ..wording import length, many, number
+from .charts import Column, columns
+
+MOST_COLUMNS: Final = 120
+_MANY_YEARS: Final = MOST_COLUMNS * 7
+
+Rows = list[tuple[str, ...]]
+
+
+def days(by_day: Sequence[Mapping[str, Any]]) -> tuple[str, str, Rows]:
+    """The chart, what each column is (``day``, ``week`` or ``month``), and its figures."""
+    counts = {date.fromisoformat(row["name"]): row for row in by_day}
+    first, last = min(counts), max(counts)
+    span = (last - first).days + 1
+    stretch = "day" if span <= MOST_COLUMNS else "week" if span <= _MANY_YEARS else "month"
+    summed: dict[date, list[int]] = {}
+    for offset in range(span):
+        day = first + timedelta(days=offset)
+        sums = summed.setdefault(_begin(day, stretch), [0, 0])
+        if day in counts:
+            sums[0] += counts[day]["allowed"]
+            sums[1] += sum(counts[day]["refused"].values())
+    bars = [
+        Column(
+            _label(begin, stretch),
+            f"{_said(begin, stretch)}: {many(allowed + refused, 'send')}, "
+            f"{number(refused)} refused",
+            (("allowed", allowed), ("refused", refused)),
+        )
+        for begin, (allowed, refused) in summed.items()
+    ]
+    rows: Rows = [
+        (_said(begin, stretch), number(a + r), number(a), number(r))
+        for begin, (a, r) in summed.items()
+    ]
+    return columns(f"Sends by {stretch}, allowed and refused", bars), stretch, rows
+
+
+def _begin(day: date, stretch: str) -> date:
+    if stretch == "month":
+        return day.replace(day=1)
+    return day - timedelta(days=day.weekday()) if stretch == "week" else day
+
+
+def _label(begin: date, stretch: str) -> str:
+    return f"{begin:%b %Y}" if stretch == "month" else f"{begin.day} {begin:%b}"
+
+
+def _said(begin: date, stretch: str) -> str:
+    if stretch == "month":
+        return f"{begin:%Y-%m}"
+    return f"week of {begin}" if stretch == "week" else str(begin)
+
+
+def edges(counts: Mapping[int, int]) -> tuple[str, Rows]:
+    """The chart of distances to the window's end, and its figures. Keys are lower ends."""
+    lower = sorted(counts)
+    bars = [
+        Column(
+            _side(start),
+            f"from {_side(start)} on: {many(counts[start], 'send')}",
+            ((("refused" if start >= 0 else "allowed"), counts[start]),),
+        )
+        for start in lower
+    ]
+    mark = sum(start < 0 for start in lower)
+    uppers = [*lower[1:], None]
+    rows: Rows = [
+        (_side(start), "–" if upper is None else _side(upper), number(counts[start]))
+        for start, upper in zip(lower, uppers, strict=True)
+    ]
+    what = "Free-form messages by distance to the end of the window"
+    return columns(what, bars, mark, "the window ends"), rows
+
+
+def _side(seconds: int) -> str:
+    if not seconds:
+        return "the end"
+    return f"{length(seconds)} {'before' if seconds < 0 else 'after'}"
+
+
+def responses(counts: Mapping[int, int], window: int) -> tuple[str, Rows]:
+    """The chart of waiting times, and its figures. Keys are upper ends."""
+    upper = sorted(counts)
+    bars = [
+        Column(
+            length(upto),
+            f"within {length(upto)}: {many(counts[upto], 'answer')}",
+            ((("refused" if upto > window else "allowed"), counts[upto]),),
+        )
+        for upto in upper
+    ]
+    mark = sum(upto <= window for upto in upper)
+    rows: Rows = [(length(upto), number(counts[upto])) for upto in upper]
+    what = "Answers by how long the customer waited"
+    return columns(what, bars, mark, "the window ends"), rows

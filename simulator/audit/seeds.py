@@ -1,0 +1,57 @@
+"""``--seed-store``: a gatekeeper's store learns what stands in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from wa_fsm.gatekeeper import Gatekeeper
+from wa_fsm.identity import SameContact
+
+from ..seeding import Read, batches
+from .as_events import event_of, rows_of
+from .plain import Chunk
+from .sources import Found, Linked
+
+
+@dataclass(slots=True)
+class Seeded:
+    """What came of it.
+
+    Attributes:
+        new: facts that the store had not.
+        repeated: those that it had.
+        left_out: rows that are no facts: rejected ones, and sends of an unknown kind.
+    """
+
+    new: int = 0
+    repeated: int = 0
+    left_out: int = 0
+
+
+def seed(gate: Gatekeeper, found: Iterable[Found]) -> Seeded:
+    """Teach a gatekeeper's store all rows of a log. Seeding twice changes nothing.
+
+    Raises:
+        StoreUnavailable: the store cannot be written; what was written stays.
+    """
+    done = Seeded()
+    for batch in batches(_reads(gate, found, done)):
+        written = gate.seed([(read.events, read.arrived) for read in batch])
+        done.new += written.new
+        done.repeated += written.repeated
+    return done
+
+
+def _reads(gate: Gatekeeper, found: Iterable[Found], done: Seeded) -> Iterator[Read]:
+    latest = gate.policy.latest
+    for each in found:
+        if isinstance(each, Linked):
+            yield Read((SameContact(each.names),), None)
+        elif isinstance(each, Chunk):
+            for _, row in rows_of(each):
+                read = event_of(row)
+                if read is None or any(getattr(e, "at", latest) > latest for e in read.events):
+                    done.left_out += 1
+                else:
+                    yield read

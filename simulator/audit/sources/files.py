@@ -1,0 +1,130 @@
+"""Which log files a call means, and of what form each is."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, Literal, TypeAlias, cast
+
+Form: TypeAlias = Literal["csv", "json", "parquet"]
+
+_ENDINGS: Final[dict[str, Form]] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+    ".parquet": "parquet",
+}
+_GZIP: Final = b"\x1f\x8b"
+_PARQUET: Final = b"PAR1"
+_BOM: Final = b"\xef\xbb\xbf"
+_HEAD: Final = 4096
+
+
+class NoLog(ValueError):
+    """A path that names no log; the text says which, and what would be one."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Log:
+    """One file of a log.
+
+    Attributes:
+        name: as the user named it, or found below a folder that they named.
+        path: where it is.
+        form: what stands in it.
+        packed: whether it is gzipped.
+        size: in bytes, as it lies there.
+    """
+
+    name: str
+    path: str
+    form: Form
+    packed: bool
+    size: int
+
+    def open(self) -> IO[bytes]:
+        """Its bytes, unpacked.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        if self.packed:
+            return cast(IO[bytes], gzip.open(self.path, "rb"))
+        return open(self.path, "rb")
+
+    def through(self, file: IO[bytes]) -> float:
+        """How much of it is read, from 0 to 1, by where its open `file` stands."""
+        raw = getattr(file, "fileobj", file)  # of a gzipped one the file below it
+        return min(raw.tell() / self.size, 1.0) if self.size else 1.0
+
+
+def find(paths: Iterable[str]) -> list[Log]:
+    """The logs that these files, folders and patterns mean, each once, in the order of the call.
+
+    A file is known by its first bytes, whatever its name. In folders only files with a known
+    ending are taken (``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.json``, ``.parquet``, each
+    also with ``.gz``), sorted by path.
+
+    Raises:
+        NoLog: a path that is not there, or a folder or pattern that holds no log.
+        OSError: a file cannot be read.
+    """
+    found: dict[str, Log] = {}
+    for path in paths:
+        for each in _named(path):
+            found.setdefault(os.path.realpath(each), _log(each))
+    return list(found.values())
+
+
+def _named(path: str) -> Iterator[str]:
+    if os.path.isdir(path):
+        below = list(_below(path))
+        if not below:
+            raise NoLog(f"no log in the folder `{path}`; expected {', '.join(_ENDINGS)}")
+        yield from below
+    elif os.path.exists(path):
+        yield path
+    elif glob.has_magic(path):
+        matching = sorted(glob.glob(path, recursive=True))
+        if not matching:
+            raise NoLog(f"no file matches `{path}`")
+        for each in matching:
+            yield from _below(each) if os.path.isdir(each) else [each]
+    else:
+        raise NoLog(f"no such file or folder: `{path}`")
+
+
+def _below(folder: str) -> Iterator[str]:
+    for where, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            if Path(name.lower().removesuffix(".gz")).suffix in _ENDINGS:
+                yield os.path.join(where, name)
+
+
+def _log(path: str) -> Log:
+    if not os.path.isfile(path):
+        raise NoLog(f"`{path}` is no file; a log is read more than once")
+    with open(path, "rb") as file:
+        head = file.read(_HEAD)
+    packed = head.startswith(_GZIP)
+    if packed:
+        with gzip.open(path, "rb") as file:
+            head = file.read(_HEAD)
+    name = Path(os.path.normpath(path)).as_posix()
+    return Log(name, path, _form(head, name), packed, os.path.getsize(path))
+
+
+def _form(head: bytes, name: str) -> Form:
+    text = head.removeprefix(_BOM).lstrip()
+    if head.startswith(_PARQUET):
+        return "parquet"
+    if text.startswith((b"{", b"[")):
+        return "json"
+    return "csv" if text else _ENDINGS.get(Path(name.removesuffix(".gz")).suffix, "csv")

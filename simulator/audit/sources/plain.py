@@ -1,0 +1,63 @@
+"""``--source plain``: logs whose columns are the plain ones, or are mapped to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..plain import REQUIRED, Chunk, Reject
+from . import csvs, jsons, parquets
+from .files import Log, NoLog
+from .mapping import Columns, plain, wanted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def read(logs: Sequence[Log], columns: Columns) -> Iterator[Chunk | Reject]:
+    """The rows of these logs in the plain form.
+
+    Raises:
+        NoLog: a file lacks a column that is needed.
+        OSError: a file cannot be read.
+    """
+    for log in logs:
+        for found in _read(log, columns):
+            if isinstance(found, Reject):
+                yield found
+            elif callable(found.rows):
+                yield replace(found, rows=partial(_later, columns, found.rows))
+            else:
+                yield replace(found, rows=plain(columns, found.rows))
+
+
+def _later(
+    columns: Columns, rows: Callable[[], Iterable[pa.RecordBatch]]
+) -> Iterator[pa.RecordBatch]:
+    return (plain(columns, batch) for batch in rows())
+
+
+def _read(log: Log, columns: Columns) -> Iterator[Chunk | Reject]:
+    names = wanted(columns)
+    if log.form == "csv":
+        lacks(log, columns, csvs.columns(log))
+        yield from csvs.read(log, names)
+    elif log.form == "json":
+        yield from jsons.read(log, names)
+    else:
+        lacks(log, columns, parquets.columns(log))
+        yield from parquets.read(log, names)
+
+
+def lacks(log: Log, columns: Columns, there: Sequence[str]) -> None:
+    """Refuse a file without a column that is needed. Raises NoLog."""
+    for name in REQUIRED:
+        own = columns[name].name
+        if own and own not in there and own.partition(".")[0] not in there:
+            called = f"`{own}`" if own == name else f"`{own}`, which is to be `{name}`,"
+            raise NoLog(
+                f"{log.name}: the column {called} is missing; there are {', '.join(there)}. "
+                f"Say which one it is: --map {name}=COLUMN"
+            )

@@ -1,0 +1,250 @@
+"""Names and ids as numbers, compiled; the same numbers, plainly, for small logs.
+
+A phone number is its canonical digits (see ``wa_fsm.identity``) with a 1 before them, as a number:
+it can be read back. Any other name is a hash below zero: where hashes are equal ``groups.py`` looks
+at the names. An id is a hash of 31 bits and, as the lowest bit, whether it is a send's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numba import uint64
+
+from .codes import ACT_BITS, TEMPLATE
+from .compiled import machine_code
+from .memory import load8, load32, load64
+
+_A: Final = np.uint64(0x9E3779B97F4A7C15)
+_B: Final = np.uint64(0xD6E8FEB86659FD93)
+_HALF: Final = np.uint64(32)
+_ACT: Final = (1 << ACT_BITS) - 1
+_ZEROS: Final = np.uint64(0x3030303030303030)
+_BEYOND: Final = np.uint64(0x4646464646464646)
+_SIGNS: Final = np.uint64(0x8080808080808080)
+_EVEN: Final = np.uint64(0x000000FF000000FF)
+_TENS: Final = np.array([10**power for power in range(16)], np.int64)
+ADDRESS_BITS: Final = 48  # of a text's ref; its length stands above
+LONGEST: Final = (1 << 15) - 1  # bytes of a name or an id; a ref is not below zero
+_LEAST, _MOST = 8, 15  # digits of a phone number
+_SHORTEST, _LONGEST = 6, 26  # characters
+
+
+@machine_code
+def mixed(value: Any, seed: Any) -> Any:
+    """A number whose every bit depends on every bit of `value`."""
+    h = (np.uint64(value) ^ np.uint64(seed)) * _A
+    h = (h ^ (h >> _HALF)) * _B
+    return h ^ (h >> _HALF)
+
+
+@machine_code
+def hashed(begin: Any, end: Any) -> Any:
+    """A hash of the bytes between two addresses."""
+    h = mixed(end - begin, 0)
+    while begin + 8 <= end:
+        h = (h ^ uint64(load64(begin))) * _A
+        h ^= h >> _HALF
+        begin += 8
+    tail = uint64(0)
+    if begin + 4 <= end:
+        tail = uint64(load32(begin))
+        begin += 4
+    while begin < end:
+        tail = (tail << uint64(8)) | uint64(load8(begin))
+        begin += 1
+    return mixed(h ^ tail, _B)
+
+
+@machine_code
+def _eight(word: Any) -> Any:
+    """The number that eight bytes spell; -1 where one of them is no digit."""
+    if (word + _BEYOND | word - _ZEROS) & _SIGNS:
+        return np.int64(-1)
+    digits = word - _ZEROS
+    pairs = digits * uint64(10) + (digits >> uint64(8))
+    high = (pairs & _EVEN) * uint64(100 + (1000000 << 32))
+    low = ((pairs >> uint64(16)) & _EVEN) * uint64(1 + (10000 << 32))
+    return np.int64((high + low) >> _HALF)
+
+
+@machine_code
+def phone(begin: Any, end: Any) -> Any:
+    """The number of a phone number, or 0 for a name that is none."""
+    if load8(begin) == 43:  # +
+        begin += 1
+    size = end - begin
+    if size < _SHORTEST or size > _LONGEST - 1:
+        return 0
+    if _LEAST <= size <= _MOST:
+        first, last = _eight(uint64(load64(begin))), _eight(uint64(load64(end - 8)))
+        if first >= 0 and last >= 0:
+            more = _TENS[size - 8]
+            return _canonical(size, first * more + last % more)
+    return _spelt(begin, end)
+
+
+@machine_code
+def _spelt(begin: Any, end: Any) -> Any:
+    """The same for a number that is written with more than digits."""
+    value, count = 0, 0
+    for place in range(begin, end):
+        digit = load8(place) - 48
+        if 0 <= digit <= 9:
+            value = value * 10 + digit
+            count += 1
+            if count > _MOST:
+                return 0
+        elif place == begin or not (
+            digit == -16 or digit == -8 or digit == -7 or digit == -3 or digit == -2
+        ):
+            return 0
+    return 0 if count < _LEAST else _canonical(count, value)
+
+
+@machine_code
+def _canonical(count: Any, value: Any) -> Any:
+    """The number of so many digits, in the form that its country's numbers have today."""
+    if count == 13 and value // 10**10 == 521:
+        return 10**12 + 52 * 10**10 + value % 10**10
+    if count == 12:
+        country, rest = value // 10**10, value % 10**10
+        if country == 54 and rest >= 10**9:
+            return 10**13 + 549 * 10**10 + rest
+        area, line = rest // 10**8, rest % 10**8
+        if country == 55 and area >= 11 and area % 10 > 0 and line >= 6 * 10**7:
+            return 10**13 + (55 * 100 + area) * 10**9 + 9 * 10**8 + line
+    return _TENS[count] + value
+
+
+@machine_code
+def refs_of_offsets(offsets: Any, address: Any, refs: Any) -> Any:
+    """Write where each text stands: its address, and its length above it.
+
+    Gives back how many are too long to be written so; they are written as empty.
+    """
+    long = 0
+    for i in range(len(refs)):
+        size = np.int64(offsets[i + 1]) - offsets[i]
+        if size > LONGEST:
+            long += 1
+            size = 0
+        refs[i] = address + offsets[i] | size << ADDRESS_BITS
+    return long
+
+
+@machine_code
+def refs_of_views(views: Any, valid: Any, first: Any, texts: Any, refs: Any) -> Any:
+    """The same of Arrow's views.
+
+    Args:
+        views: the address of the first.
+        valid: the address of the bits that say where there is a text; 0: there is one everywhere.
+        first: the number of the first bit.
+        texts: the addresses of the buffers that longer texts are in.
+        refs: is written to.
+    """
+    long = 0
+    for i in range(len(refs)):
+        view = views + 16 * i
+        place, size = view + 4, load32(view)
+        bit = first + i
+        if valid and not load8(valid + (bit >> 3)) >> (bit & 7) & 1:
+            size = 0
+        elif size > 12:  # else it stands in the view itself
+            place = texts[load32(view + 8)] + load32(view + 12)
+        if size > LONGEST:
+            long += 1
+            size = 0
+        refs[i] = place | size << ADDRESS_BITS
+    return long
+
+
+@machine_code
+def view_places(views: Any, valid: Any, first: Any, places: Any, found: Any) -> Any:
+    """Write of each of Arrow's views the place of its value among those that differ.
+
+    Two views of the same text may differ; then it has two places.
+
+    Args:
+        views: the address of the first.
+        valid: the address of the bits that say where there is a value; 0: there is one everywhere.
+        first: the number of the first bit.
+        places: are written here, -1 for no value.
+        found: of each value a row that has it is written here.
+
+    Returns:
+        How many values there are; -1: more than there is room for.
+    """
+    count, size = 0, 4 * len(found)
+    slots = np.full(size, -1, np.int32)
+    low = high = np.int64(-1)
+    place = -1
+    for i in range(len(places)):
+        bit = first + i
+        if valid and not load8(valid + (bit >> 3)) >> (bit & 7) & 1:
+            places[i] = -1
+            continue
+        mine, more = load64(views + 16 * i), load64(views + 16 * i + 8)
+        if mine != low or more != high or place < 0:
+            low, high = mine, more
+            slot = np.int64(mixed(mine, more) & uint64(size - 1))
+            while True:
+                place = slots[slot]
+                if place < 0:
+                    if count == len(found):
+                        return -1
+                    slots[slot] = place = count
+                    found[count] = i
+                    count += 1
+                    break
+                other = views + 16 * found[place]
+                if load64(other) == mine and load64(other + 8) == more:
+                    break
+                slot = (slot + 1) & (size - 1)
+        places[i] = place
+    return count
+
+
+@machine_code
+def copy_texts(refs: Any, rows: Any, offsets: Any, data: Any) -> None:
+    """Copy the texts of some rows to where `offsets` says; both are Arrow's."""
+    for i in range(len(rows)):
+        ref = refs[rows[i]]
+        begin = ref & (1 << ADDRESS_BITS) - 1
+        for j in range(offsets[i + 1] - offsets[i]):
+            data[offsets[i] + j] = load8(begin + j)
+
+
+@machine_code
+def name_keys(refs: Any, key: Any) -> Any:
+    """Write the number of each name, 0 of an empty one; how many are hashes, how many empty."""
+    others, empty = 0, 0
+    for i in range(len(key)):
+        begin = refs[i] & (1 << ADDRESS_BITS) - 1
+        end = begin + (refs[i] >> ADDRESS_BITS)
+        if begin == end:
+            key[i] = 0
+            empty += 1
+            continue
+        found = phone(begin, end)
+        if found == 0:
+            others += 1
+            found = np.int64(hashed(begin, end) | uint64(1 << 63))
+        key[i] = found
+    return others, empty
+
+
+@machine_code
+def id_hashes(refs: Any, meta: Any, hashes: Any) -> Any:
+    """Write the number of each id; gives back how many are empty."""
+    empty = 0
+    for i in range(len(hashes)):
+        begin = refs[i] & (1 << ADDRESS_BITS) - 1
+        end = begin + (refs[i] >> ADDRESS_BITS)
+        if begin == end:
+            empty += 1
+        h = hashed(begin, end) >> uint64(33)
+        hashes[i] = (h << uint64(1)) | uint64((meta[i] & _ACT) >= TEMPLATE)
+    return empty

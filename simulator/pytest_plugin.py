@@ -1,0 +1,175 @@
+"""The pytest plugin: scenario files as tests, and fixtures for tests of one's own.
+
+pytest loads this module wherever wa-fsm is installed, so it imports nothing but pytest itself; the
+rest is imported when a scenario is collected or a fixture is used. The page of the docs is
+docs/testing-your-service.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from wa_fsm.policy import Policy
+
+    from .pytest_items import ScenarioFile
+    from .testing import ClockedGatekeeper
+
+_ENDINGS = (".yaml", ".yml")
+_POLICY_ENDINGS = (".policy.yaml", ".policy.yml")
+_SCENARIO = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?scenario[\"']?[ \t]*:", re.MULTILINE)
+
+_standing = pytest.StashKey[tuple[Path, ...]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options ``--wa-scenarios`` and ``--wa-policy``, and the setting ``wa_scenarios``."""
+    group = parser.getgroup("wa-sim", "WhatsApp scenarios (wa-sim)")
+    group.addoption(
+        "--wa-scenarios",
+        action="store_true",
+        help="Collect scenario files (*.yaml, *.yml) among the given paths as tests.",
+    )
+    group.addoption(
+        "--wa-policy",
+        metavar="SPEC",
+        help="Run scenario files under this policy instead of their own, such as "
+        "`cloud-api,margin=5m`.",
+    )
+    parser.addini(
+        "wa_scenarios",
+        "Scenario files and folders that are always collected, relative to the rootdir.",
+        type="args",
+        default=[],
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Find out which paths are standing ones; a run without arguments gets them added."""
+    config.addinivalue_line(
+        "markers",
+        "wa_policy(spec, **options): the policy of the fixture `gatekeeper`, such as "
+        '`@pytest.mark.wa_policy("cloud-api", margin="5m")`.',
+    )
+    config.addinivalue_line(
+        "markers",
+        "wa_templates(**statuses): the templates that the fixture `gatekeeper` knows, such as "
+        '`@pytest.mark.wa_templates(order_update="approved")`.',
+    )
+    config.stash[_standing] = tuple(
+        Path(os.path.abspath(config.rootpath / path)) for path in config.getini("wa_scenarios")
+    )
+    asked = config.args_source is config.ArgsSource.ARGS
+    if not asked and config.invocation_params.dir == config.rootpath:
+        _add_standing(config)
+    if config.getoption("--wa-policy"):
+        from .pytest_items import policy_of
+
+        policy_of(config)
+
+
+def _add_standing(config: pytest.Config) -> None:
+    """Collect the standing paths too. One without a scenario is an error, and never green."""
+    given = [Path(os.path.abspath(config.rootpath / arg)) for arg in config.args]
+    for path in config.stash[_standing]:
+        if not path.exists():
+            raise pytest.UsageError(f"wa_scenarios: there is no file or folder `{path}`")
+        if not any(file.name.endswith(_ENDINGS) for file in (path, *path.rglob("*.y*ml"))):
+            raise pytest.UsageError(f"wa_scenarios: no *.yaml and no *.yml in `{path}`")
+        if not any(path.is_relative_to(each) for each in given):
+            config.args.append(str(path))
+            given.append(path)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
+    """A scenario file, where scenarios are wanted.
+
+    Whatever is named, and every YAML file at a standing path, is one: a misspelt key there is an
+    error. In the folders of ``--wa-scenarios`` a file is one that has a key `scenario`, because
+    folders hold other YAML files too.
+    """
+    if not file_path.name.endswith(_ENDINGS):
+        return None
+    config = parent.config
+    stands = any(file_path.is_relative_to(path) for path in config.stash[_standing])
+    if not stands and not config.getoption("--wa-scenarios"):
+        return None
+    if not parent.session.isinitpath(file_path):
+        if file_path.name.endswith(_POLICY_ENDINGS):
+            return None
+        if not stands and not _SCENARIO.search(file_path.read_bytes()):
+            return None
+    from .pytest_items import ScenarioFile
+
+    made: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
+    return made
+
+
+# -- fixtures for tests of one's own -------------------------------------------------------------
+
+
+@pytest.fixture
+def wa_policy(request: pytest.FixtureRequest) -> Policy | str:
+    """By which policy the gatekeeper decides: that of the marker `wa_policy`. Override it at will.
+
+    There is no default, as everywhere.
+    """
+    marker = request.node.get_closest_marker("wa_policy")
+    if marker is None:
+        pytest.fail(
+            "the fixture `gatekeeper` needs a policy; mark the test with "
+            '`@pytest.mark.wa_policy("cloud-api")`, or define a fixture `wa_policy`',
+            pytrace=False,
+        )
+    from .testing import policy_from
+
+    try:
+        return policy_from(*marker.args, **marker.kwargs)
+    except (TypeError, ValueError) as error:
+        pytest.fail(f"the marker `wa_policy` cannot be: {error}", pytrace=False)
+
+
+@pytest.fixture
+def wa_templates(request: pytest.FixtureRequest) -> Mapping[str, Any]:
+    """Which templates the gatekeeper knows: those of the markers `wa_templates`, nearest first."""
+    known: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers("wa_templates"))):
+        for each in (*marker.args, marker.kwargs):
+            known.update(each)
+    return known
+
+
+@pytest.fixture
+def gatekeeper(
+    wa_policy: Policy | str, wa_templates: Mapping[str, Any]
+) -> Iterator[ClockedGatekeeper]:
+    """A gatekeeper over an empty store in memory, with a clock that can be moved: `.clock`.
+
+    Its clock stands still at 2026-01-01T00:00:00Z until it is moved, or shows freezegun's time.
+    """
+    from .testing import ClockedGatekeeper
+
+    with ClockedGatekeeper(policy=wa_policy, templates=wa_templates) as made:
+        yield made
+
+
+@pytest.fixture
+def assert_allowed() -> Callable[..., Any]:
+    """``wa_sim.testing.assert_allowed``."""
+    from .testing import assert_allowed
+
+    return assert_allowed
+
+
+@pytest.fixture
+def assert_refused() -> Callable[..., Any]:
+    """``wa_sim.testing.assert_refused``."""
+    from .testing import assert_refused
+
+    return assert_refused

@@ -1,0 +1,255 @@
+"use strict";
+/* What one may let happen: each form makes a step, each setting changes what is played. */
+const playActs = (() => {
+  const { make, by, policyName } = playView;
+  const UNITS = [["hours", 3600000], ["minutes", 60000], ["seconds", 1000], ["days", 86400000], ["ms", 1]];
+  const PASSES = { "1h": 3600000, "1ms": 1 };
+  const OTHER = "other";
+  let words = null, tried = () => {};
+
+  const option = (value, text, selected) => make("option", { value, selected }, text);
+
+  /** New options for a select, its choice kept where it is still there. */
+  function fill(select, options) {
+    const had = select.value;
+    select.replaceChildren(...options);
+    const there = [...select.options].some((each) => each.value === had);
+    if (had && there) select.value = had;
+  }
+
+  function on(id, act) {
+    by(id).addEventListener("submit", (event) => {
+      event.preventDefault();
+      tried(() => act(event.target.elements, event.submitter));
+    });
+  }
+
+  const span = (fields) => Math.round(Number(fields.count.value) * Number(fields.unit.value));
+
+  // -- once --------------------------------------------------------------------------------------
+
+  function begin(all, attempt) {
+    [words, tried] = [all, attempt];
+    for (const select of document.querySelectorAll('select[name="unit"]')) {
+      select.replaceChildren(...UNITS.map(([name, size]) => option(size, name)));
+    }
+    const kinds = Object.entries(words.customer).map(([kind, text]) => option(kind, text));
+    by("customer").elements.kind.replaceChildren(...kinds);
+    const statuses = Object.entries(words.statuses);
+    for (const id of ["status", "add-template"]) {
+      by(id).elements.status.replaceChildren(...statuses.map(([name, text]) => option(name, text)));
+    }
+    by("status").elements.status.value = "paused";
+    by("failure").elements.code.replaceChildren(...words.codes.map(([code, text]) => option(code, text)));
+    by("zones").replaceChildren(...Intl.supportedValuesOf("timeZone").map((zone) => option(zone, "")));
+    happenings();
+    changes();
+  }
+
+  function happenings() {
+    const customer = by("customer").elements;
+    const dated = () => { by("customer").querySelector("[data-if]").hidden = customer.when.value === "now"; };
+    customer.when.addEventListener("change", dated);
+    dated();
+    customer.kind.addEventListener("change", () => {
+      by("customer").querySelector(".main").textContent = customer.kind.value === "call" ? "Customer calls" : "Customer writes";
+    });
+    on("customer", (fields) => {
+      const away = { now: 0, late: span(fields), early: -span(fields) }[fields.when.value];
+      return playStory.happen({ customer: fields.kind.value }, away).then(() => { fields.when.value = "now"; dated(); });
+    });
+    on("again", (fields) => playStory.again(fields.id.value));
+    by("business").elements.message.addEventListener("change", otherShown);
+    on("business", (fields, button) => {
+      const message = fields.message.value === OTHER ? { template: fields.other.value.trim() } : JSON.parse(fields.message.value);
+      return playStory.happen({ [button?.value || "business"]: message });
+    });
+    on("time", (fields) => playStory.pass(span(fields)));
+    for (const button of document.querySelectorAll("[data-pass]")) {
+      button.addEventListener("click", () => tried(() => playStory.pass(PASSES[button.dataset.pass])));
+    }
+    on("until", (fields) => {
+      const { now } = playStory.answer;
+      const away = Date.parse(instant(fields.until.value, now.zone)) - Date.parse(now.at);
+      if (away <= 0) throw new Error("That is not after now. Time only goes on; to go back, use Undo or “Go back to here”.");
+      return playStory.pass(away);
+    });
+    on("status", (fields) => playStory.happen({ platform: { ...JSON.parse(fields.template.value), status: fields.status.value } }));
+    on("failure", (fields) => playStory.happen({ platform: { failed: fields.code.value, message: fields.message.value } }));
+  }
+
+  function otherShown() {
+    const other = by("business").elements.message.value === OTHER;
+    by("other").hidden = !other;
+    by("business").elements.other.required = other;
+  }
+
+  // -- settings ----------------------------------------------------------------------------------
+
+  function changes() {
+    for (const place of [0, 1]) {
+      by(`policy-${place}`).addEventListener("change", (event) => {
+        const { value } = event.target;
+        tried(() => playStory.change((next) => {
+          if (value) next.policies[place] = JSON.parse(value); else next.policies.splice(1);
+        }));
+      });
+    }
+    on("add-template", (fields) => playStory.change((next) => {
+      const name = fields.name.value.trim(), templates = next.scenario.templates || (next.scenario.templates = {});
+      if (name in templates) throw new Error(`There is a template of the name ${name} already.`);
+      templates[name] = fields.status.value;
+    }).then(() => { fields.name.value = ""; }));
+    on("start", (fields) => playStory.change((next) => {
+      const zone = fields.zone.value.trim();
+      next.scenario.start = instant(fields.start.value, zone);
+      if (/^[+-]/.test(zone)) delete next.scenario.timezone; else next.scenario.timezone = zone;
+    }));
+    by("who").addEventListener("change", (event) => {
+      const [number, contact] = event.target.value ? JSON.parse(event.target.value) : [];
+      by("somebody").hidden = Boolean(number);
+      if (number) tried(() => playStory.meet({ number, contact }));
+      else by("somebody").elements.contact.focus();
+    });
+    on("somebody", (fields) => playStory.meet({ number: fields.number.value.trim(), contact: fields.contact.value.trim() })
+      .then(() => { fields.contact.value = ""; by("somebody").hidden = true; by("who").focus(); }));
+    by("title").addEventListener("change", (event) => {
+      const title = event.target.value.trim();
+      if (title) tried(() => playStory.change((next) => { next.scenario.scenario = title; }));
+      else event.target.value = playStory.played.scenario.scenario;
+    });
+  }
+
+  /** An instant as the field for date and time shows it in a zone; without milliseconds. */
+  function local(at, zone) {
+    const [date, time] = waClock.stamp(at, zone).split(" ");
+    return `${date}T${time.length === 5 ? `${time}:00` : time.slice(0, 8)}`;
+  }
+
+  /** A date and time of the clock in a zone, as an instant with its offset. */
+  function instant(local, zone) {
+    const wall = Date.parse(`${local}Z`);
+    if (Number.isNaN(wall)) throw new Error("That is no date and time.");
+    const shown = (at) => {
+      const said = waClock.stamp(at, zone);
+      return Date.parse(`${said.replace(" ", "T")}Z`);
+    };
+    let at;
+    try {
+      at = wall - (shown(wall) - wall);
+      at = wall - (shown(at) - at);
+    } catch {
+      throw new Error(`There is no time zone of the name ${zone}. Choose one such as Europe/Berlin.`);
+    }
+    const away = Math.round((shown(at) - at) / 60000), size = Math.abs(away);
+    const two = (number) => String(number).padStart(2, "0");
+    return `${local.length === 16 ? `${local}:00` : local}${away < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+  }
+
+  // -- after each step ---------------------------------------------------------------------------
+
+  function show(answer) {
+    const { played } = playStory;
+    by("title").value = played.scenario.scenario;
+    showPolicies(played.policies);
+    showTemplates(answer.standings[0].answers, played.scenario.templates || {});
+    showStart(answer);
+    showWho(answer);
+    showTime(answer);
+    const listed = (wanted) => answer.steps.filter((step) => step[wanted]).map((step) => option(step.id, `${step.title.replace(/^You try to send: /, "")}, ${step.when}`));
+    by("again-box").hidden = !answer.steps.some((step) => step.again);
+    fill(by("again").elements.id, listed("again"));
+    const sends = listed("may_fail");
+    fill(by("failure").elements.message, sends);
+    by("no-sends").hidden = sends.length > 0;
+    by("failure").querySelector(".line").hidden = !sends.length;
+  }
+
+  function showPolicies(policies) {
+    const known = words.policies.map((each) => each.name);
+    for (const place of [0, 1]) {
+      const own = policies[place], name = nameOf(own);
+      const choices = [...known, ...words.chosen.map(nameOf), ...(own ? [name] : [])];
+      const options = [...new Set(choices)].map((each) => option(JSON.stringify(each === name ? own : each), policyName(each), each === name));
+      by(`policy-${place}`).replaceChildren(...(place ? [option("", "nothing", !own), ...options] : options));
+      showOptions(place, own);
+    }
+  }
+
+  const nameOf = (policy) => (typeof policy === "object" ? policy.name : policy);
+
+  function showOptions(place, policy) {
+    const box = by(`options-${place}`), known = words.policies.find((each) => each.name === nameOf(policy));
+    box.hidden = !known;
+    if (!known) return;
+    const set = (name, value) => tried(() => playStory.change((next) => {
+      const now = typeof policy === "object" ? { ...policy } : { name: policy };
+      if (value) now[name] = value; else delete now[name];
+      next.policies[place] = Object.keys(now).length > 1 ? now : now.name;
+    }).finally(() => showPolicies(playStory.played.policies)));
+    box.querySelector("legend").textContent = policyName(known.name);
+    const rows = known.options.map(({ name, kind, help, label, default: usual }) => {
+      const value = typeof policy === "object" ? policy[name] : undefined;
+      const field = kind === "flag"
+        ? make("input", { type: "checkbox", checked: value === "true", "data-keep": `${place} ${name}`, onchange: (event) => set(name, event.target.checked ? "true" : "") })
+        : make("input", { type: "text", size: 8, value: value || "", placeholder: usual, "data-keep": `${place} ${name}`, onchange: (event) => set(name, event.target.value.trim()) });
+      const text = `${label}: ${help}${kind === "flag" ? "" : ", such as 5m or 1h 30m"}`;
+      return kind === "flag" ? make("label", { class: "check" }, field, text) : make("label", { class: "length" }, text, " ", field);
+    });
+    box.replaceChildren(box.querySelector("legend"), ...rows);
+  }
+
+  function showTemplates(answers, templates) {
+    const listed = answers.slice(1);
+    const texts = Object.entries(words.ordinary).map(([kind, text]) => option(JSON.stringify(kind), `an ordinary message: ${text}`));
+    const named = listed.map(({ message, name, status }) => option(JSON.stringify(message), `${name}: ${words.statuses[status] || "not registered"}`));
+    const send = by("business").elements.message;
+    fill(send, [make("optgroup", { label: "Ordinary messages" }, ...texts),
+      make("optgroup", { label: "Templates" }, ...named, option(OTHER, "a template that is not registered…"))]);
+    otherShown();
+    fill(by("status").elements.template, listed.map(({ message, name }) => option(JSON.stringify(message), name.replace(/^Template /, ""))));
+    by("status").hidden = !listed.length;
+    by("templates").replaceChildren(...Object.entries(templates).map(([name, status]) => make("li", {},
+      make("b", {}, name), " ",
+      typeof status === "string" ? statusSelect(name, status) : "in several languages, or with a category", " ",
+      make("button", { type: "button", class: "small", "aria-label": `Remove the template ${name}`, onclick: () => remove(name) }, "Remove"))));
+  }
+
+  const remove = (name) => tried(() => playStory.change((next) => { delete next.scenario.templates[name]; }));
+
+  function statusSelect(name, status) {
+    const options = Object.entries(words.statuses).map(([each, text]) => option(each, text, each === status));
+    const change = (event) => tried(() => playStory.change((next) => { next.scenario.templates[name] = event.target.value; }));
+    return make("select", { "aria-label": `Status of ${name} at the start`, "data-keep": `template ${name}`, onchange: change }, ...options);
+  }
+
+  function showStart({ now }) {
+    by("start").elements.start.value = local(Date.parse(now.at) - now.offset, now.zone);
+    by("until").elements.until.value = local(Date.parse(now.at), now.zone);
+    by("start").elements.zone.value = now.zone;
+  }
+
+  function showWho({ who, keys }) {
+    const same = (a, b) => a.number === b.number && a.contact === b.contact;
+    const all = keys.some((key) => same(key, who)) ? keys : [...keys, who];
+    const named = ({ number, contact }) => `${contact}, your number “${number}”`;
+    by("who").replaceChildren(...all.map((key) => option(JSON.stringify([key.number, key.contact]), named(key), same(key, who))),
+      option("", "another customer or number…"));
+    by("somebody").hidden = true;
+    by("somebody").elements.number.value = who.number;
+  }
+
+  function showTime({ deadlines, now, standings }) {
+    const several = standings.length > 1;
+    const rows = deadlines.map(({ what, offset, when, policies }) => {
+      const told = what === "window" ? "The window ends" : "The safety margin begins";
+      const go = (text, to) => make("button", { type: "button", disabled: to <= now.offset, "data-keep": `${what} ${text}`, "aria-label": `${told}: go to ${text}`, onclick: () => tried(() => playStory.pass(0, to)) }, text);
+      return make("li", {}, make("span", {}, `${told} ${when}`, several ? make("span", { class: "soft" }, ` (${policies.map((each) => each.split(",")[0]).join(", ")})`) : null, ". Go to"),
+        make("span", { class: "line" }, go("1 ms before", offset - 1), go("exactly then", offset), go("1 ms after", offset + 1)));
+    });
+    const none = make("li", { class: "soft" }, "No window is open, so there is no end to go to.");
+    by("deadlines").replaceChildren(...(rows.length ? rows : [none]));
+  }
+
+  return { begin, show };
+})();

@@ -1,0 +1,210 @@
+"use strict";
+/* What is played: plain values in the grammar of scenario files, and every change that can be undone.
+
+   playStory.change(made)  `made` takes a copy of what is played and changes it. The server plays it; if
+                         it has mistakes, nothing changes and they are thrown.
+   Changes wait for each other, so quick clicks add up. */
+const playStory = (() => {
+  const TOKEN = document.querySelector('meta[name="play-token"]').content;
+  const KEPT = "wa-sim play";
+  const UNITS = [["h", 3600000], ["m", 60000], ["s", 1000], ["ms", 1]];
+  const MOST = 200; // changes that can be undone
+
+  let played = null, answer = null, who = { number: "business", contact: "customer" };
+  let past = [], future = [], waiting = Promise.resolve(), turns = 0, told = () => {}, about = null;
+
+  class Mistakes extends Error {
+    constructor(mistakes) {
+      super(mistakes.map((each) => each.text).join("\n"));
+      this.mistakes = mistakes;
+    }
+  }
+
+  /** Ask the server. Throws an Error with a sentence for people. */
+  async function ask(what, question = {}) {
+    let came;
+    try {
+      came = await fetch(`/api/${what}`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-Play-Token": TOKEN },
+        body: JSON.stringify(question),
+      });
+    } catch {
+      throw new Error("The simulator does not answer: it was ended, or the computer slept. Start “wa-sim play” again " +
+        "and load this page anew; what you played stays here.");
+    }
+    const said = await came.json().catch(() => ({ error: "the answer cannot be read" }));
+    if (!came.ok) throw new Error(`The simulator refused that: ${said.error}.`);
+    if (said.mistakes) throw new Mistakes(said.mistakes);
+    return said;
+  }
+
+  const copy = (value) => JSON.parse(JSON.stringify(value));
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+  /** A length in milliseconds as scenario files write it. */
+  function lengthText(span) {
+    const said = [];
+    for (const [name, size] of UNITS) {
+      const count = Math.floor(span / size);
+      if (count) said.push(`${count}${name}`);
+      span -= count * size;
+    }
+    return said.join("") || "0s";
+  }
+
+  function inTurn(act) {
+    busy(1);
+    const turn = waiting.then(act).finally(() => busy(-1));
+    waiting = turn.catch(() => {});
+    return turn;
+  }
+
+  function busy(more) {
+    turns += more;
+    document.querySelector("main").setAttribute("aria-busy", String(turns > 0));
+  }
+
+  /** Let the server play this; then it is what is played. */
+  async function take(next, key = who) {
+    const came = await ask("play", { ...next, who: key });
+    [played, answer, who] = [next, came, came.who];
+    keep();
+    told();
+  }
+
+  function keep() {
+    try {
+      sessionStorage.setItem(KEPT, JSON.stringify({ file: about, played, who, past, future }));
+    } catch { /* storage is full or forbidden: then only a reload loses it */ }
+  }
+
+  const change = (made) => inTurn(async () => {
+    const before = copy(played), next = copy(played);
+    made(next, answer);
+    if (same(before, next)) return;
+    const [were, later] = [past, future];
+    [past, future] = [[...past, before].slice(-MOST), []];
+    try {
+      await take(next);
+    } catch (error) {
+      [past, future] = [were, later];
+      throw error;
+    }
+  });
+
+  /** With whom, as a step says it: what is usual is left out. */
+  function key() {
+    const said = {};
+    if (who.contact !== "customer") said.contact = who.contact;
+    if (who.number !== "business") said.number = who.number;
+    return said;
+  }
+
+  /** What `made` gives arrives now. */
+  const arrive = (made) => change((next, came) => {
+    const { steps } = next.scenario, step = made(came, lengthText(came.now.offset), steps);
+    // A look at this very moment that nobody wrote by hand says nothing beside what happens in it.
+    const look = { at: lengthText(came.now.offset), ...key() };
+    if (steps.length && same(steps[steps.length - 1], look)) steps.pop();
+    steps.push(step);
+  });
+
+  /** A step with this actor. It happened `away` milliseconds ago; below zero it is dated so much
+      ahead. */
+  const happen = (actor, away = 0) => arrive(({ now }, here) => {
+    if (away > now.offset) {
+      throw new Error("That is before the story starts. Let time pass first, or choose less.");
+    }
+    const when = away ? { at: lengthText(now.offset - away), arrives: here } : { at: here };
+    return { ...when, ...key(), ...actor };
+  });
+
+  /** A message or call that came before comes once more: its step, with its id, arrives now. */
+  const again = (id) => arrive(({ pictures, steps: told, now }, here, steps) => {
+    const first = told.findIndex((step) => step.id === id && step.again);
+    steps[first].id = id;
+    const { expect, note, arrives, ...repeated } = steps[first];
+    const mark = pictures[0].bands.flatMap((band) => band.marks).find(({ index }) => index === first);
+    const at = Date.parse(mark.at) - Date.parse(now.at) + now.offset;
+    return { ...repeated, at: lengthText(at), arrives: here };
+  });
+
+  /** So many milliseconds pass; or all up to so many after the start. */
+  const pass = (span, upto = null) => change((next, { now }) => {
+    const offset = upto === null ? now.offset + span : upto;
+    if (offset > now.offset) next.scenario.steps.push({ at: lengthText(offset), ...key() });
+  });
+
+  /** Go to what was played before, or drop the last step where nothing is known of before. */
+  const undo = () => inTurn(async () => {
+    const { steps } = played.scenario, before = copy(played);
+    let next = past[past.length - 1];
+    if (!next) {
+      if (!steps.length) return;
+      next = copy(played);
+      next.scenario.steps.pop();
+    }
+    await take(next);
+    past = past.slice(0, -1);
+    future.push(before);
+    keep();
+    told();
+  });
+
+  const redo = () => inTurn(async () => {
+    if (!future.length) return;
+    const before = copy(played);
+    await take(future[future.length - 1]);
+    future = future.slice(0, -1);
+    past.push(before);
+    keep();
+    told();
+  });
+
+  /** Begin with something else; what was played can be had back by undo. */
+  const open = (next, fresh = false) => inTurn(async () => {
+    const before = played;
+    const first = next.scenario.steps.find((step) => step.customer || step.business) || {};
+    const [were, later] = [past, future];
+    [past, future] = [fresh || !before || !before.scenario.steps.length ? [] : [copy(before)], []];
+    try {
+      await take(
+        { scenario: copy(next.scenario), policies: copy(next.policies) },
+        { contact: first.contact || "customer", number: first.number || "business" },
+      );
+    } catch (error) {
+      [past, future] = [were, later];
+      throw error;
+    }
+  });
+
+  const meet = (key) => inTurn(() => take(played, key));
+
+  /** What this tab played before it was loaded anew, or null. */
+  function kept(file) {
+    about = file;
+    try {
+      const had = JSON.parse(sessionStorage.getItem(KEPT));
+      return had && had.file === file && had.played.scenario.steps.length ? had : null;
+    } catch {
+      return null;
+    }
+  }
+
+  const restore = (had) => inTurn(async () => {
+    [past, future] = [had.past, had.future];
+    await take(had.played, had.who);
+  });
+
+  return {
+    ask, change, happen, again, pass, undo, redo, open, meet, kept, restore, Mistakes,
+    settled: () => waiting, // resolves when all changes so far are made
+    listen: (listener) => { told = listener; },
+    get played() { return played; },
+    get answer() { return answer; },
+    get who() { return who; },
+    get canUndo() { return past.length > 0 || (played !== null && played.scenario.steps.length > 0); },
+    get canRedo() { return future.length > 0; },
+  };
+})();

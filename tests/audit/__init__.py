@@ -1,0 +1,1 @@
+"""The audit: sources, engine, report."""

@@ -1,0 +1,396 @@
+"""``wa-sim audit`` as it is called: its files, its exit codes, and the same counts as History's."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("numba")
+import pyarrow as pa
+import pyarrow.parquet as pq
+from wa_sim import cli
+from wa_sim.audit import run as audit_run
+from wa_sim.audit.out import as_data
+from wa_sim.scenario import load_file
+from wa_sim.seeding import read_instant
+
+from wa_fsm import policies
+from wa_fsm.stores import open_store
+
+from . import reference
+
+HEAD = "at,direction,number,customer,kind,template,id,status,error_code,category,arrived_at"
+ANA, BEN, CAT = "4915112345678", "4915112345679", "4915112345670"
+ROWS = (
+    f"2026-03-02T08:00:00Z,inbound,15550001111,{ANA},text,,in-1,,,,",
+    "2026-03-02T08:05:00Z,outbound,15550001111,+49 1511 2345678,text,,out-1,read,,,",
+    f"2026-03-02T12:00:00Z,outbound,15550001111,{ANA},template,sale,out-2,delivered,,marketing,",
+    f"2026-03-03T08:00:00Z,outbound,15550001111,{ANA},text,,out-3,failed,131047,,",
+    f"2026-03-03T07:59:59Z,outbound,15550001111,{ANA},image,,out-4,delivered,,,",
+    f"2026-03-03T09:00:00Z,outbound,15550001111,{BEN},text,,out-5,failed,131047,,",
+    f"2026-03-03T09:30:00Z,outbound,15550001111,{BEN},template,update,out-6,delivered,,utility,",
+    f"2026-03-03T09:40:00Z,outbound,15550001111,{BEN},text,,out-7,delivered,,,",
+    f"2026-03-02T08:00:00Z,inbound,15550001111,{ANA},text,,in-1,,,,2026-03-02T08:00:09Z",
+    f"2026-03-04 08:00,inbound,15550001111,{ANA},text,,in-2,,,,",
+    f"2026-03-04T10:00:00Z,outbound,15550001111,{ANA},unclassified,,out-8,delivered,,,",
+    f"2026-03-05T08:00:00Z,inbound,15550002222,{CAT},call,,in-3,,,,2026-03-05T12:00:00Z",
+    f"2026-03-05T09:00:00Z,outbound,15550002222,{CAT},text,,out-9,failed,131026,,",
+    f"2026-03-05T10:00:00Z,outbound,15550002222,{CAT},text,,out-10,failed,131047,,",
+    f"2026-03-05T11:00:00Z,outbound,15550002222,{CAT},text,,out-11,delivered,,,",
+)
+COUNTS = {"sends": 10, "duplicates": 1, "rejected_rows": 1, "unclassified": 1}
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capfd: Any, tmp_path: Path) -> Call:
+    """Call ``wa-sim audit …`` in an empty folder: exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["wa-sim", "audit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capfd.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> str:
+    """The log of these tests, as `log.csv`."""
+    (tmp_path / "log.csv").write_text("\n".join([HEAD, *ROWS]) + "\n", "utf-8")
+    return "log.csv"
+
+
+def judged(call: Call, *arguments: object) -> dict[str, Any]:
+    code, out, err = call(*arguments, "--format", "json")
+    assert code == 0, err
+    data: dict[str, Any] = json.loads(out)
+    return data
+
+
+def test_it_counts_what_history_says(call: Call, log: str) -> None:
+    """Sends, allowed ones, and refused ones by reason; every other row by what became of it."""
+    told = judged(call, log, "--policy", "cloud-api")
+    assert {name: told[name] for name in COUNTS} == COUNTS
+    assert told["allowed"] == 6
+    assert told["refused"] == {"never_opened": 1, "awaiting_reply": 1, "window_expired": 2}
+    assert told["rows"] == {
+        "read": 15, "sends": 10, "customer_messages": 1, "customer_calls": 1, "duplicates": 1,
+        "unclassified": 1, "rejected": 1, "ignored": 0,
+    }  # fmt: skip
+    assert told["rejects"][0]["first"][0]["line"] == 11
+
+
+@pytest.mark.parametrize("judge", ["truth", "known"])
+@pytest.mark.parametrize("spec", ["cloud-api", "textbook", "cloud-api,margin=1h"])
+def test_every_send_is_judged_as_history_judges_it(
+    call: Call, log: str, tmp_path: Path, judge: str, spec: str
+) -> None:
+    """Row by row: verdict, reason, rule, state, window, and what WhatsApp did."""
+    code, _, err = call(log, "--policy", spec, "--judge", judge, "--out", "all.jsonl",
+                        "--only", "all", "--no-mask")  # fmt: skip
+    assert code == 0, err
+    told = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text("utf-8").splitlines()]
+    names = list(reference.Judged.__dataclass_fields__)
+    found = {row["position"]: {name: row[name] for name in names} for row in told}
+    lines, rows = zip(*plain_rows(), strict=True)
+    judged_, _ = reference.judged(list(rows), policies.from_spec(spec), judge)
+    expected = {lines[n]: as_data(asdict(verdict)) for n, verdict in judged_.items()}
+    assert found == expected
+
+
+def plain_rows() -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows that can be read, with their lines."""
+    for line, row in enumerate(csv.DictReader([HEAD, *ROWS]), 2):
+        made: dict[str, Any] = {name: value or None for name, value in row.items()}
+        try:
+            made |= {name: read_instant(made[name]) for name in ("at", "arrived_at") if made[name]}
+        except ValueError:
+            continue
+        made["error_code"] = int(made["error_code"]) if made["error_code"] else None
+        yield line, made
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "jsonl", "parquet"])
+def test_the_form_of_a_log_changes_nothing(call: Call, log: str, tmp_path: Path, form: str) -> None:
+    """CSV, gzip, JSON lines and Parquet of the same rows have the same counts."""
+    rows = list(csv.DictReader((tmp_path / log).read_text("utf-8").splitlines()))
+    path = tmp_path / f"same.{form}"
+    if form == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=4)
+    elif form == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    else:
+        content = (tmp_path / log).read_bytes()
+        path.write_bytes(gzip.compress(content) if form.endswith("gz") else content)
+    one, other = (judged(call, name, "--policy", "cloud-api") for name in (log, path.name))
+    for told in (one, other):
+        for name in ("files", "rejects", "whatsapp", "needless", "edge"):
+            told.pop(name)
+    assert one == other
+
+
+def test_another_policy_shows_what_changes(call: Call, log: str) -> None:
+    """Decisions that change, by reason, with the sends they are about."""
+    told = judged(call, log, "--policy", "cloud-api", "--policy", "textbook")
+    (other,) = told["what_if"]
+    assert other["policy"] == "textbook"
+    assert other["changes"] == [
+        {"from": "window_open", "to": "never_opened", "count": 2},
+        {"from": "window_expired", "to": "never_opened", "count": 1},
+        {"from": "window_expired", "to": "window_open", "count": 1},
+    ]
+    assert (other["changed"], other["now_refused"], other["now_allowed"]) == (4, 2, 1)
+    assert {(row["reason"], row["reason_2"]) for row in other["sends"]} == {
+        (each["from"], each["to"]) for each in other["changes"]
+    }
+
+
+def test_prices_make_needless_templates_cost_something(call: Call, log: str) -> None:
+    """By category, at the prices that were given."""
+    told = judged(call, log, "--policy", "cloud-api", "--price", "Marketing=0.06")
+    needless = told["needless"]
+    assert (needless["count"], needless["by_category"]) == (1, {"marketing": 1})
+    assert (needless["price"], needless["unpriced"]) == (0.06, 0)
+
+
+def test_templates_are_what_a_file_says(call: Call, log: str, tmp_path: Path) -> None:
+    """With a registry, a template that it lacks or that is not approved is refused."""
+    (tmp_path / "templates.yaml").write_text("sale: paused\n", "utf-8")
+    told = judged(call, log, "--policy", "cloud-api", "--templates", "templates.yaml")
+    assert told["refused"]["template_not_approved"] == 1
+    assert told["refused"]["template_unknown"] == 1
+    (tmp_path / "templates.yaml").write_text("sale: pausd\n", "utf-8")
+    code, out, err = call(log, "--policy", "cloud-api", "--templates", "templates.yaml")
+    assert (code, out) == (2, "")
+    assert "templates.yaml:1:7: unknown template status `pausd`" in err
+
+
+def test_scenarios_are_one_of_each_kind_and_pass(call: Call, log: str, tmp_path: Path) -> None:
+    """What they expect is what the audit said; they name no contact, and replace no file."""
+    options = ("--policy", "cloud-api", "--policy", "textbook", "--to-scenarios", 6, "-o", "cases")
+    code, _, err = call(log, *options)
+    assert code == 0, err
+    files = sorted((tmp_path / "cases").iterdir())
+    assert "cases: 6 scenarios" in err
+    assert len({file.name[3:] for file in files}) >= 5
+    from wa_sim.runner import run_case
+
+    for file in files:
+        assert ANA not in file.read_text("utf-8")
+        for case in load_file(file, file.name):
+            assert run_case(case).passed, file.name
+    code, _, err = call(log, *options)
+    assert code == 2
+    assert "the file is there already" in err
+
+
+@pytest.mark.parametrize("judge", ["truth", "known"])
+def test_scenarios_of_either_way_to_judge_pass(
+    call: Call, log: str, tmp_path: Path, judge: str
+) -> None:
+    """A call that arrived late opens nothing yet by what was known; nor does it in a scenario."""
+    code, _, err = call(log, "--policy", "cloud-api", "--judge", judge,
+                        "--to-scenarios", 20, "-o", "cases")  # fmt: skip
+    assert code == 0, err
+    from wa_sim.runner import run_case
+
+    cases = [case for file in (tmp_path / "cases").iterdir() for case in load_file(file, file.name)]
+    assert cases
+    assert all(run_case(case).passed for case in cases)
+
+
+def test_a_store_learns_the_same_log(call: Call, log: str, tmp_path: Path) -> None:
+    """As `wa-sim store seed` would; once more changes nothing."""
+    uri = f"sqlite:///{tmp_path}/gate.db"
+    code, _, err = call(log, "--policy", "cloud-api", "--seed-store", uri)
+    assert code == 0, err
+    assert f"{uri}: 16 new, 1 known already, 2 rows left out" in err
+    store = open_store(uri)
+    try:
+        keys = sorted(store.keys())
+    finally:
+        store.close()
+    assert keys == [("15550001111", ANA), ("15550001111", BEN), ("15550002222", CAT)]
+    _, _, err = call(log, "--policy", "cloud-api", "--seed-store", uri)
+    assert f"{uri}: 0 new, 17 known already, 2 rows left out" in err
+
+
+def test_what_is_written_is_masked(call: Call, log: str, tmp_path: Path) -> None:
+    """No contact stands in any file or on any stream, unless --no-mask asks for it."""
+    code, out, err = call(
+        log, "--policy", "cloud-api", "--html", "page.html", "--out", "sends.csv", "--only", "all",
+        "--to-scenarios", 3, "-o", "cases",
+    )  # fmt: skip
+    assert code == 0
+    made = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != log]
+    assert {path.name for path in made} >= {"page.html", "sends.csv", "audit-rejects.jsonl"}
+    for text in (out, err, *(path.read_text("utf-8") for path in made)):
+        assert not any(contact in text for contact in (ANA, BEN, CAT))
+    _, _, _ = call(log, "--policy", "cloud-api", "--out", "sends.csv", "--only", "all", "--no-mask")
+    assert ANA in (tmp_path / "sends.csv").read_text("utf-8")
+
+
+def test_an_archive_of_webhooks_is_audited(call: Call, tmp_path: Path) -> None:
+    """What is set aside is counted beside the rows, and all of it adds up."""
+    from .test_sources_webhooks import T0, archive, failed, message, status, value
+
+    path = archive(
+        tmp_path,
+        value(messages=[message(T0, "wamid.1", **{"from": "4915112345679"})]),
+        value(statuses=[status(T0 + 60, "a", "sent", "service"), status(T0 + 90, "b", "sent")]),
+        value(statuses=[status(T0 + 61, "a", "delivered"), failed(T0 + 90_000, "c", 131047)]),
+        "nonsense",
+    )
+    told = judged(call, path.name, "--source", "webhooks", "--policy", "cloud-api")
+    assert (told["sends"], told["allowed"], told["refused"]) == (2, 1, {"window_expired": 1})
+    assert told["rows"] == {
+        "read": 6, "sends": 2, "customer_messages": 1, "customer_calls": 0, "duplicates": 0,
+        "unclassified": 1, "rejected": 1, "ignored": 1,
+    }  # fmt: skip
+    assert told["whatsapp"]["prevented"] == 1
+
+
+def test_the_same_log_gives_the_same_bytes(call: Call, log: str) -> None:
+    """Page and data, with any number of threads."""
+    for form in ("text", "json"):
+        same = {
+            call(log, "--policy", "cloud-api", "--format", form, "--jobs", n)[1] for n in (1, 2)
+        }
+        assert len(same) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("nothing.csv",), "no such file or folder: `nothing.csv`"),
+        (("log.csv", "--map", "when=at"), "--map: unknown column `when`"),
+        (("log.csv", "--source", "twilio", "--map", "at=at"), "--map is for logs in a form of"),
+        (("log.csv", "--to-scenarios", "3"), "--to-scenarios N and -o DIR go together"),
+        (("log.csv", "--out", "sends.txt"), "--out `sends.txt`: expected a file ending in"),
+        (("log.csv", "--only", "changed", "--out", "a.csv"), "--only changed needs a second"),
+        (("log.csv", "--html", "nowhere/a.html"), "--html: there is no folder"),
+        (("log.csv", "--price", "marketing"), "--price `marketing`: expected CATEGORY=AMOUNT"),
+        (("log.csv", "--price", "marketing=-1"), "--price `marketing=-1`: expected"),
+        (("log.csv", "--memory", "much"), "--memory `much`: expected a size such as 512MiB"),
+        (("log.csv", "--memory", "1KiB"), "--memory `1KiB`: expected at least 16MiB"),
+        (("log.csv", "--policy", "cloud"), "unknown policy `cloud`"),
+        (("log.csv", "--map", "at=when"), "log.csv: the column `when`, which is to be `at`, is"),
+        (("log.csv", "--seed-store", "memory://"), "a memory:// store ends with its process"),
+    ],
+    ids=lambda each: " ".join(each[1:]) if isinstance(each, tuple) else "",
+)
+def test_a_wrong_call_is_told_in_a_sentence(
+    call: Call, log: str, arguments: tuple[str, ...], why: str
+) -> None:
+    """Exit code 2, nothing on stdout, and nothing is written."""
+    given = () if "--policy" in arguments else ("--policy", "cloud-api")
+    code, out, err = call(*arguments, *given)
+    assert (code, out) == (2, "")
+    assert why in err
+
+
+@pytest.mark.parametrize("missing", ["numba", "pyarrow", "numba pyarrow"])
+def test_what_is_not_installed_is_told(
+    call: Call, log: str, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """Without the extra the command says in one sentence what to install."""
+    from wa_sim.commands import audit
+
+    real = audit.find_spec
+    gone = missing.split()
+    monkeypatch.setattr(audit, "find_spec", lambda name: None if name in gone else real(name))
+    code, out, err = call(log, "--policy", "cloud-api")
+    assert (code, out) == (2, "")
+    assert "pip install 'wa-fsm[audit]'" in err
+    assert all(f"`{name}`" in err for name in gone)
+
+
+def test_an_interrupted_audit_ends_with_130(
+    call: Call, log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves no half file behind."""
+
+    def interrupted(*_: Any, rejects: Any, **__: Any) -> Any:
+        from wa_sim.audit.plain import Reject
+
+        rejects(Reject(log, "line", 1, None, "it cannot be read"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(audit_run, "_engine", lambda call: (interrupted, call.logs))
+    code, out, err = call(log, "--policy", "cloud-api", "--work", "work")
+    assert (code, out) == (130, "")
+    assert "what was done is kept in work" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [log]
+
+
+def test_progress_is_shown_on_a_terminal_only() -> None:
+    """A line that renews itself, with what is left; a file gets nothing."""
+    import io
+
+    from wa_sim.audit import showing
+    from wa_sim.audit.plain import Progress
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for stream in (Terminal(), io.StringIO()):
+        bar = showing.Bar(stream)
+        bar._begun = bar._last = -1e9  # long ago
+        bar.progress(Progress("judging", 4_300_000, 0.43, 125.0))
+        bar.end()
+        shown = "\r\x1b[Kjudging   43 %  4,300,000 rows, about 2m5s left\r\x1b[K"
+        assert stream.getvalue() == (shown if stream.isatty() else "")
+
+
+def test_the_page_names_everything(call: Call, log: str) -> None:
+    """Every option, source, column and field of the data stands on docs/audit.md."""
+    from wa_sim.audit.plain import COLUMNS
+    from wa_sim.commands.audit import SOURCES, command
+
+    from tests.docs.test_docs import named
+
+    data = judged(call, log, "--policy", "cloud-api")
+    options = {option for each in command.params for option in each.opts if option[0] == "-"}
+    words = {*data, *COLUMNS, *SOURCES, *(option.lstrip("-") for option in options)}
+    told = {word.lstrip("-") for word in named("docs/audit.md")}
+    assert not words - told
+
+
+def test_a_work_folder_changes_nothing(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second call reads nothing anew and says the same, what is set aside included."""
+    from functools import partial
+
+    from .test_sources_webhooks import T0, archive, message, status, value
+
+    real = audit_run._engine
+    few = {"few": 0}
+    monkeypatch.setattr(
+        audit_run, "_engine", lambda call: (partial(real(call)[0], **few), call.logs)
+    )
+    told = value(statuses=[status(T0 + 60, "a", "sent", "service")])
+    lines = (value(messages=[message(T0, "wamid.1")]), told, told, "nonsense")
+    path = archive(tmp_path, *lines)
+    options = ("--source", "webhooks", "--policy", "cloud-api", "--work", "work")
+    once = judged(call, path.name, *options)
+    assert (once["rows"]["ignored"], once["rejected_rows"]) == (1, 1)
+    assert judged(call, path.name, *options) == once
+    archive(tmp_path, *lines, told)
+    code, out, err = call(path.name, *options)
+    assert (code, out) == (2, "")
+    assert "the work folder `work` is of other logs" in err

@@ -1,0 +1,148 @@
+"""On disk: what does not fit into memory, what was interrupted, what was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from wa_sim.audit.engine import audit
+from wa_sim.audit.plain import Reject
+from wa_sim.audit.spill import WorkFolderError
+
+from tests.audit import logs, reference
+from wa_fsm import policies
+
+POLICIES = [policies.get("cloud-api"), policies.get("textbook", margin="6h")]
+PICKS = (
+    "near_misses", "allowed_but_refused", "refused_but_delivered", "needless", "changed",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def log():
+    return logs.random_log("disk", POLICIES[0], 400)
+
+
+def everything(found):
+    """All that an audit says: counts, sends in the order of the log, rows that are shown."""
+    sends = sorted((row for b in found.sends() for row in b.to_pylist()), key=_where)
+    picked = [found.picked(what, n).to_pylist() for what in PICKS for n in range(2)]
+    return asdict(found.totals), sends, picked
+
+
+def _where(row):
+    return row["position"]
+
+
+def with_rejects(log):
+    """Chunks, with something between them that is no row."""
+    for chunk in logs.chunks(log, 300):
+        yield chunk
+        yield Reject("log.parquet", "row", chunk.first + 5000, None, "no row", "?")
+
+
+@pytest.mark.parametrize("judge", ["truth", "known"])
+def test_on_disk_is_as_in_memory(log, judge):
+    """A log that does not fit into memory has the same counts, sends and rows shown."""
+    inside = audit(logs.chunks(log, 300), POLICIES, judge=judge, few=0)
+    outside = audit(logs.chunks(log, 300), POLICIES, judge=judge, few=0, memory=100_000, buckets=8)
+    assert outside.held.spill is not None
+    assert len(outside.held.spill.sizes) > 1
+    assert everything(outside) == everything(inside)
+
+
+def test_plain_and_compiled_code_say_the_same(log):
+    """Counts, sends and rows shown of a log do not depend on which code judged it."""
+    quick, plain = (audit(logs.chunks(log, 300), POLICIES, few=few) for few in (0, 10**9))
+    assert everything(quick) == everything(plain)
+
+
+class Stop:
+    """Chunks that end in an interrupt."""
+
+    def __init__(self, chunks, after):
+        self.chunks, self.after = chunks, after
+
+    def __iter__(self):
+        for number, chunk in enumerate(self.chunks):
+            if number == self.after:
+                raise KeyboardInterrupt
+            yield chunk
+
+
+@pytest.mark.parametrize("after", range(0, 12, 3))
+def test_interrupted_and_resumed_is_as_uninterrupted(log, tmp_path, after):
+    """Ctrl-C at any point of reading, and the same call again: the same result, once each."""
+    told, whole = [], []
+    options = {"few": 0, "buckets": 8, "work": tmp_path, "inputs": "log", "memory": 200_000}
+    with pytest.raises(KeyboardInterrupt):
+        audit(Stop(with_rejects(log), after), POLICIES, **options)
+    resumed = audit(with_rejects(log), POLICIES, **options, rejects=told.append)
+    expected = audit(with_rejects(log), POLICIES, few=0, rejects=whole.append)
+    assert everything(resumed) == everything(expected)
+    assert told == whole
+    assert resumed.totals.rejected_rows == len(whole)
+
+
+def test_what_is_judged_is_not_judged_again(log, tmp_path, monkeypatch):
+    """A bucket that was judged before an interrupt is read from the work folder."""
+    options = {"few": 0, "buckets": 8, "work": tmp_path, "inputs": "log", "threads": 1}
+    expected = everything(audit(with_rejects(log), POLICIES, **options))
+    monkeypatch.setattr("wa_sim.audit.judged.count", None)  # judging would be an error
+    again = audit(iter(()), POLICIES, **options)  # and nothing is read
+    monkeypatch.undo()
+    assert everything(again) == expected
+
+
+def test_other_policies_use_what_was_read(log, tmp_path):
+    """The same folder serves another policy: it is judged anew, and not read again."""
+    options = {"few": 0, "buckets": 8, "work": tmp_path, "inputs": "log"}
+    audit(with_rejects(log), POLICIES[:1], **options)
+    other = audit(iter(()), POLICIES[1:], **options)
+    expected = reference.judged(log, POLICIES[1])[0]
+    assert expected == reference.judged_by_audit(other)
+
+
+def test_a_folder_of_something_else_is_refused(log, tmp_path):
+    """A work folder of another log, or with other files, is not touched."""
+    audit(with_rejects(log), POLICIES, few=0, buckets=8, work=tmp_path / "a", inputs="log")
+    with pytest.raises(WorkFolderError, match="other logs or columns"):
+        audit(with_rejects(log), POLICIES, few=0, buckets=8, work=tmp_path / "a", inputs="another")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "notes.txt").write_text("mine")
+    with pytest.raises(WorkFolderError, match="other files"):
+        audit(with_rejects(log), POLICIES, few=0, buckets=8, work=tmp_path / "b", inputs="log")
+    assert ["notes.txt"] == os.listdir(tmp_path / "b")
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.audit import logs
+from tests.audit.test_engine_disk import POLICIES, with_rejects
+from wa_sim.audit.engine import audit
+log = logs.random_log("disk", POLICIES[0], 400)
+audit(with_rejects(log), POLICIES, few=0, buckets=8, work=Path(sys.argv[1]), inputs="log", memory=200_000,
+      threads=1)
+"""
+
+
+@pytest.mark.parametrize("files", [3, 6, 12, 16])
+def test_killed_and_resumed_is_as_uninterrupted(log, tmp_path, files):
+    """`kill -9` while it reads, or while it judges: the same call again gives the same."""
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)])
+    while len(os.listdir(tmp_path)) < files:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.01)
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    resumed = audit(with_rejects(log), POLICIES, few=0, buckets=8, work=tmp_path, inputs="log")
+    assert everything(resumed) == everything(audit(with_rejects(log), POLICIES, few=0))
+    assert not [name for name in os.listdir(tmp_path) if not Path(name).suffix]

@@ -1,0 +1,40 @@
+"""The audit says what History and `decide` say, decision by decision, on random logs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from wa_sim.audit.engine import audit
+
+from tests.audit import logs, reference
+from wa_fsm import policies
+
+SPECS = (
+    "cloud-api",
+    "textbook",
+    "cloud-api,margin=5m,reactions_open_window=true",
+    "textbook,margin=6h,response_restarts_window=true",
+    "textbook,window=12s,margin=1ms,response_restarts_window=true",
+    "cloud-api,window=12s,margin=11999ms",
+)
+LONG = bool(os.environ.get("WA_FSM_LONG"))
+KEYS = 100_000 // len(SPECS) // 4 if LONG else 250
+PLAIN, COMPILED = 10**9, 0
+
+
+@pytest.mark.parametrize("judge", ["truth", "known"])
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("few", [PLAIN, COMPILED], ids=["plain", "compiled"])
+def test_every_decision_is_that_of_history(spec, judge, few):
+    """Late, repeated, disordered, tied and failed: each decision is History's."""
+    policy = policies.from_spec(spec)
+    log = logs.random_log(spec, policy, KEYS)
+    found = audit(logs.chunks(log, 997), [policy], judge=judge, few=few, threads=2)
+    expected, repeats = reference.judged(log, policy, judge)
+    actual = reference.judged_by_audit(found)
+    different = {n: (log[n], expected.get(n), actual.get(n)) for n in expected.keys() | actual.keys()
+                 if expected.get(n) != actual.get(n)}  # fmt: skip
+    assert {} == different
+    assert repeats == found.totals.duplicates
+    assert len(expected) == found.totals.sends

@@ -1,0 +1,292 @@
+"""The report: every row accounted for, contacts masked, the same bytes each time."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pyarrow")
+import pyarrow.parquet as pq
+from wa_sim.audit.masking import Mask
+from wa_sim.audit.out import write_sends
+from wa_sim.audit.plain import Totals, Verdicts
+from wa_sim.audit.report import UnaccountedError, share
+from wa_sim.audit.reports.html import html_report
+from wa_sim.audit.reports.text import text_report
+
+from .invented import SENDS, Invented, send, totals
+from .showing import GOLDEN, PAGES, data, made, rejects, what_if
+
+CONTACT = "4915112345678"
+WAMID = SENDS[0]["id"]
+NAMED = ("sends", "allowed", "refused", "duplicates", "rejected_rows")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_report_is_as_it_stands_in_its_file(name: str) -> None:
+    """Every form prints exactly what was looked at; `python -m tests.audit.showing` renews it."""
+    assert made(name) == (GOLDEN / name).read_text("utf-8")
+
+
+def test_a_terminal_of_80_columns_is_enough() -> None:
+    """No line of the page for people is longer, however long names are."""
+    long = tuple({**row, "file": "a/" * 40 + "march.csv", "template": "sale" * 30} for row in SENDS)
+    page = text_report(data(Invented(rows=long), files=["a/" * 40 + "march.csv"]))
+    assert max(map(len, page.splitlines())) <= 80
+
+
+def test_the_counts_that_others_read_have_their_names() -> None:
+    """The first level of the data has `sends`, `allowed`, `refused`, `duplicates`, …."""
+    told = data(Invented())
+    assert [told[name] for name in NAMED] == [
+        2701,
+        2669,
+        {"never_opened": 7, "window_expired": 25},
+        30,
+        9,
+    ]
+
+
+@pytest.mark.parametrize("what", ["rows", "duplicates", "sends", "unclassified"])
+def test_a_row_that_is_not_accounted_for_is_a_fault(what: str) -> None:
+    """If the sum is wrong by one row, there is no report."""
+    counts = totals()
+    with pytest.raises(UnaccountedError):
+        data(Invented(replace(counts, **{what: getattr(counts, what) + 1})))
+
+
+def test_nothing_to_judge_is_told() -> None:
+    """A log without a send is no error, and its report says so."""
+    empty = Totals(verdicts=(Verdicts("cloud-api"),))
+    told = data(Invented(empty, ()), asides={})
+    assert told["from"] is None
+    assert "No send stands in it." in text_report(told)
+    assert "No send to judge" in html_report(told)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "shown"),
+    [
+        (0, 0, "–"),
+        (0, 9, "0.0 %"),
+        (9, 9, "100.0 %"),
+        (1, 100_000, "< 0.1 %"),
+        (99_999, 100_000, "> 99.9 %"),
+        (1, 3, "33.3 %"),
+    ],
+)
+def test_a_share_is_never_rounded_to_all_or_nothing(part: int, whole: int, shown: str) -> None:
+    """One refusal in a hundred thousand sends is not none."""
+    assert share(part, whole) == shown
+
+
+# -- masking -------------------------------------------------------------------------------------
+
+
+def forms(told: dict[str, Any]) -> list[str]:
+    return [json.dumps(told), text_report(told), html_report(told)]
+
+
+def test_contacts_are_masked_in_every_form() -> None:
+    """Neither the phone number nor the message id, which holds it, stands in any report."""
+    for form in forms(data(what_if())):
+        assert CONTACT not in form
+        assert WAMID not in form
+    told = json.dumps(data(what_if()))
+    assert "49*********78" in told
+    assert "wamid.\\u2026ABEYEkE5" in told
+
+
+def test_contacts_are_shown_when_asked_for() -> None:
+    """`--no-mask` shows them, in the data."""
+    told = json.dumps(data(what_if(), Mask(on=False)))
+    assert CONTACT in told
+    assert WAMID in told
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".jsonl"])
+def test_sends_are_written_in_every_form_masked(tmp_path: Path, ending: str) -> None:
+    """Rows come out in their order, with masked contacts, and no half file is left."""
+    path = tmp_path / f"sends{ending}"
+    count = write_sends(str(path), Invented().sends("refused"), Mask())
+    if ending == ".parquet":
+        rows = pq.read_table(path).to_pylist()
+    elif ending == ".csv":
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    else:
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert count == len(rows) == 3
+    assert [int(row["position"]) for row in rows] == [17, 40, 77]
+    assert {row["customer"] for row in rows} == {"49*********78"}
+    assert {row["id"] for row in rows} == {"wamid.…ABEYEkE5"}
+    assert str(rows[0]["at"])[:16].replace("T", " ") == "2026-03-02 02:30"
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".jsonl"])
+def test_no_send_is_an_empty_file(tmp_path: Path, ending: str) -> None:
+    """Nothing was refused: the file says so, and can be read."""
+    path = tmp_path / f"sends{ending}"
+    path.write_text("what stood there before", "utf-8")
+    assert write_sends(str(path), iter(()), Mask()) == 0
+    if ending == ".parquet":
+        assert pq.read_table(path).num_rows == 0
+    else:
+        assert path.read_text("utf-8") == ""
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    """A table that breaks off in the middle is no table."""
+    path = tmp_path / "sends.csv"
+    path.write_text("what stood there before", "utf-8")
+
+    def broken() -> Any:
+        yield from Invented().sends("refused")
+        raise RuntimeError("the engine broke off")
+
+    with pytest.raises(RuntimeError):
+        write_sends(str(path), broken(), Mask())
+    assert path.read_text("utf-8") == "what stood there before"
+    assert [each.name for each in tmp_path.iterdir()] == ["sends.csv"]
+
+
+def test_rejects_are_kept_masked_and_counted_by_reason(tmp_path: Path) -> None:
+    """The file has every row; the report the first places of each reason, in order."""
+    found = rejects(tmp_path, Mask())
+    assert found.count == 9
+    first = [(why, count, [row.position for row in rows]) for why, count, rows in found.first()]
+    assert first == [
+        ("`at`: bad instant `…`; expected ISO 8601 with a zone, or Unix seconds", 7,
+         [101, 102, 103]),
+        ("2 fields; expected 9, as in the header", 1, [200]),
+        ("`customer`: `…` is empty", 1, [300]),
+    ]  # fmt: skip
+    path = found.keep()
+    assert path is not None
+    lines = [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
+    assert [line["line"] for line in lines] == [107, 106, 105, 104, 103, 102, 101, 200, 300]
+    assert lines[7]["raw"] == "a,+4…"
+    assert lines[0]["raw"] == "2026-03-01 09:00"
+
+
+def test_without_rejects_there_is_no_file(tmp_path: Path) -> None:
+    """An audit of a clean log leaves nothing behind."""
+    from wa_sim.audit.rejects import Rejects
+
+    assert Rejects(str(tmp_path / "rejects.jsonl"), Mask()).keep() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("49151,+49 (1511) 234-5678,x", "49151,+4…,x"),
+        ('{"customer": "ana", "kind": "text"}', '{"customer": "***", "kind": "text"}'),
+        (f"id {WAMID}!", "id wamid.…ABEYEkE5!"),
+        ("2026-03-01T09:00:00Z,+4915112345678", "2026-03-01T09:00:00Z,+4**********78"),
+        ("x-4915112345678", "x-49*********78"),
+    ],
+)
+def test_what_may_be_a_phone_number_in_a_line_is_masked(text: str, shown: str) -> None:
+    """A rejected row is kept for its place; who is in it need not be known."""
+    assert Mask().line(text) == shown
+    assert Mask(on=False).line(text) == text
+
+
+# -- the page ------------------------------------------------------------------------------------
+
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+
+
+class Reader(HTMLParser):
+    """Collects tags, and what they refer to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.refers: list[str] = []
+        self.handlers: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "action"):
+                self.refers.append(value or "")
+            if name.startswith("on"):
+                self.handlers.append(name)
+
+
+def parsed(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    return reader
+
+
+def test_the_page_needs_nothing_but_itself() -> None:
+    """No link leaves it, and its security policy names its own style and script by their hashes."""
+    page = html_report(data(what_if()))
+    reader = parsed(page)
+    assert reader.refers == ["#audit"]
+    assert reader.handlers == []
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none'; ")
+    for tag in ("style", "script"):
+        text = re.search(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        assert text is not None
+        digest = base64.b64encode(hashlib.sha256(text[1].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy[1]
+
+
+def test_what_comes_from_a_log_never_becomes_markup() -> None:
+    """Names of files, templates, numbers and reasons for rejects are text on the page."""
+    row = send(
+        1, 1, file=HOSTILE, number=HOSTILE, customer=HOSTILE, event="template", kind="template",
+        template=HOSTILE, disagreement="refused_but_delivered",
+    )  # fmt: skip
+    counts = totals()
+    counts.verdicts[0].by_number[HOSTILE] = {"window_expired": 1}
+    counts.verdicts[0].by_template[HOSTILE] = {"template_unknown": 1}
+    counts.verdicts[0].needless[HOSTILE] = 1
+    told = data(Invented(counts, (row,)), files=[HOSTILE], asides={HOSTILE: 1})
+    page = html_report(told)
+    assert "<img" not in page
+    assert "img" not in parsed(page).tags
+    assert parsed(page).tags.count("script") == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "stretch"), [(3, "day"), (120, "day"), (121, "week"), (900, "month")]
+)
+def test_a_long_log_is_drawn_by_weeks_or_months(days: int, stretch: str) -> None:
+    """However long the log is, the columns can be told apart, and no stretch is left out."""
+    from datetime import date, timedelta
+
+    from wa_sim.audit.reports.series import days as drawn
+
+    begin = date(2026, 1, 1)
+    rows = [
+        {"name": str(begin + timedelta(days=n)), "allowed": 1, "refused": {}}
+        for n in range(days)
+        if n % 2 == 0
+    ]
+    if (days - 1) % 2:
+        rows.append(
+            {"name": str(begin + timedelta(days=days - 1)), "allowed": 0, "refused": {"x": 1}}
+        )
+    _, found, figures = drawn(rows)
+    assert found == stretch
+    assert sum(int(figure[1].replace(",", "")) for figure in figures) == len(rows)
+    assert len(figures) <= 130
+    if stretch == "day":
+        assert len(figures) == days

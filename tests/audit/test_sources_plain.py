@@ -1,0 +1,320 @@
+"""Logs in the plain form, or mapped to it: every row comes with its place, or is rejected there."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pyarrow")
+import pyarrow as pa
+import pyarrow.parquet as pq
+from wa_sim.audit.plain import Chunk
+from wa_sim.audit.sources import BadMap, NoLog, csv_lines, csvs, find, jsons, parse_maps, read
+
+from .told import PLAIN_HEAD, told, written
+
+ROW = "2026-03-01T15:00:00Z,inbound,15550001111,4915112345678,text,,m1,,\n"
+PLAIN = {
+    "at": "2026-03-01T15:00:00Z",
+    "direction": "inbound",
+    "number": "15550001111",
+    "customer": "4915112345678",
+    "kind": "text",
+    "id": "m1",
+}
+
+
+def test_a_csv_row_has_the_line_on_which_it_begins(tmp_path: Path) -> None:
+    """Empty lines, quotes and newlines inside quotes move no row from its line."""
+    text = (
+        PLAIN_HEAD
+        + ROW
+        + "\n\r\n"
+        + ROW.replace("4915112345678", '"49 151,""12"')
+        + ROW.replace("text,,", 'text,"two\nlines",')
+        + ROW
+    )
+    rows, rejects, asides = told("plain", written(tmp_path, "a.csv", text))
+    assert [position for position, _ in rows] == [2, 5, 6, 8]
+    assert rows[0][1] == PLAIN
+    assert rows[1][1]["customer"] == '49 151,"12'
+    assert rows[2][1]["template"] == "two\nlines"
+    assert (rejects, asides) == ([], {})
+
+
+def test_a_csv_row_with_other_columns_than_the_header_is_rejected_with_its_line(
+    tmp_path: Path,
+) -> None:
+    """A row with too few or too many fields is told with its line; the rows around it are read."""
+    text = PLAIN_HEAD + ROW + "one,two\n" + ROW + ROW.replace(",,\n", ",,,,\n") + ROW
+    rows, rejects, _ = told("plain", written(tmp_path, "a.csv", text))
+    assert [position for position, _ in rows] == [2, 4, 6]
+    assert rejects == [
+        (3, "2 fields; expected 9, as in the header"),
+        (5, "11 fields; expected 9, as in the header"),
+    ]
+
+
+def test_broken_quotes_cost_their_own_line(tmp_path: Path) -> None:
+    """A quotation mark that is never closed, or stands inside a field, loses only its row."""
+    text = (
+        PLAIN_HEAD
+        + ROW
+        + ROW.replace("4915112345678", '"4915')
+        + ROW
+        + ROW.replace("4915112345678", '"49"15')
+        + ROW
+    )
+    rows, rejects, _ = told("plain", written(tmp_path, "a.csv", text))
+    assert [position for position, _ in rows] == [2, 4, 6]
+    assert [position for position, _ in rejects] == [3, 5]
+
+
+def test_a_quote_inside_an_unquoted_field_is_a_letter(tmp_path: Path) -> None:
+    """`5" screen` is what it says."""
+    text = PLAIN_HEAD + ROW.replace("text,,", 'text,5" screen,') + ROW
+    rows, rejects, _ = told("plain", written(tmp_path, "a.csv", text))
+    assert [row.get("template") for _, row in rows] == ['5" screen', None]
+    assert rejects == []
+
+
+def test_bytes_that_are_no_utf8_cost_their_own_line(tmp_path: Path) -> None:
+    """A row in another encoding is rejected; the others are read."""
+    text = (PLAIN_HEAD + ROW + ROW + ROW).encode()
+    bad = ROW.replace("4915112345678", "Jürgen").encode("latin-1")
+    path = written(tmp_path, "a.csv", text + bad + ROW.encode())
+    rows, rejects, _ = told("plain", path)
+    assert [position for position, _ in rows] == [2, 3, 4, 6]
+    assert rejects == [(5, "not in UTF-8, from byte 43 of the row on")]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_other_delimiters_are_known_by_the_header(tmp_path: Path, delimiter: str) -> None:
+    """Tables of Excel in Europe, and tabs, are read too; so is a byte order mark."""
+    text = "\ufeff" + (PLAIN_HEAD + ROW).replace(",", delimiter)
+    rows, _, _ = told("plain", written(tmp_path, "a.csv", text))
+    assert rows == [(2, PLAIN)]
+
+
+@pytest.mark.parametrize("piece", [40, 100, 333, 1000])
+def test_pieces_of_a_file_join_without_a_seam(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    """Wherever a file is cut into pieces, rows and lines are the same."""
+    quoted = ROW.replace("4915112345678", '"49\n15\n1"')
+    text = PLAIN_HEAD + "".join((ROW + "\n" + quoted + "x\n") * 20)
+    path = written(tmp_path, "a.csv", text)
+    whole = told("plain", path)
+    assert [position for position, _ in whole[0]][:4] == [2, 4, 8, 10]
+    assert len(whole[0]) == 40
+    assert len(whole[1]) == 20
+    monkeypatch.setattr(csvs, "PIECE", piece)
+    monkeypatch.setattr(csv_lines, "LONGEST", 10_000)
+    assert told("plain", path) == whole
+
+
+def test_json_lines_are_read_whatever_the_types(tmp_path: Path) -> None:
+    """Numbers for names, instants as numbers, other keys and empty lines are all well."""
+    row = {"at": 1772377200, "direction": "inbound", "number": 15550001111, "customer": "49",
+           "kind": "text", "id": "a", "extra": {"x": [1]}}  # fmt: skip
+    plain = {key: value for key, value in row.items() if key != "extra"}
+    same = "".join(json.dumps(row) + "\n" for _ in range(3))
+    rows, rejects, _ = told("plain", written(tmp_path, "same.jsonl", same))
+    assert rows == [(1, plain), (2, plain), (3, plain)]
+    mixed = f"{json.dumps(row)}\n\n{json.dumps({**row, 'at': '1772377200', 'number': True})}\n"
+    rows, rejects, _ = told("plain", written(tmp_path, "mixed.jsonl", mixed))
+    texts = {**plain, "at": "1772377200", "number": "15550001111"}
+    assert rows == [(1, texts), (3, {**texts, "number": "true"})]
+    assert rejects == []
+
+
+def test_broken_json_lines_are_rejected_with_their_line(tmp_path: Path) -> None:
+    """What is no object on a line of its own is told with its line."""
+    row = json.dumps(PLAIN)
+    text = f'{row}\n{{"at": \n[1]\n{row} {row}\n"x"\n{row}'.encode() + b'\n{"id": "\xff"}\n'
+    rows, rejects, _ = told("plain", written(tmp_path, "a.jsonl", text))
+    assert [position for position, _ in rows] == [1, 6]
+    assert rejects == [
+        (2, "broken JSON: Expecting value at column 8"),
+        (3, "expected a JSON object"),
+        (4, f"broken JSON: Extra data at column {len(row) + 2}"),
+        (5, "expected a JSON object"),
+        (7, "not in UTF-8, from byte 9 of the row on"),
+    ]
+
+
+def test_a_json_document_is_a_list_of_rows(tmp_path: Path) -> None:
+    """One document over several lines is read too; its positions count rows."""
+    text = json.dumps([PLAIN, 3, PLAIN], indent=1)
+    rows, rejects, _ = told("plain", written(tmp_path, "a.json", text))
+    assert rows == [(1, PLAIN), (3, PLAIN)]
+    assert rejects == [(2, "expected a JSON object")]
+    rows, rejects, _ = told("plain", written(tmp_path, "b.json", '[\n{"at": \n'))
+    assert rows == []
+    assert rejects == [(3, "broken JSON: Expecting value at column 1")]
+
+
+@pytest.mark.parametrize("piece", [60, 500])
+def test_pieces_of_json_lines_join_without_a_seam(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    """Wherever a file is cut into pieces, rows and lines are the same."""
+    lines = [json.dumps({**PLAIN, "id": f"m{n}"}) for n in range(30)]
+    path = written(tmp_path, "a.jsonl", "\n".join(lines))
+    whole = told("plain", path)
+    assert [position for position, _ in whole[0]] == list(range(1, 31))
+    monkeypatch.setattr(jsons, "PIECE", piece)
+    assert told("plain", path) == whole
+
+
+def parquet(path: Path, rows: list[dict[str, Any]], group: int = 2) -> Path:
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=group)
+    return path
+
+
+def test_parquet_goes_through_untouched_a_group_at_a_time(tmp_path: Path) -> None:
+    """Positions count rows over all groups; columns that nobody asked for are left alone."""
+    rows = [{**PLAIN, "id": f"m{n}", "other": n} for n in range(5)]
+    path = parquet(tmp_path / "a.parquet", rows)
+    found, rejects, _ = told("plain", path)
+    assert found == [(n + 1, {**PLAIN, "id": f"m{n}"}) for n in range(5)]
+    assert rejects == []
+    chunks = list(read("plain", find([str(path)])))
+    assert [chunk.through for chunk in chunks if isinstance(chunk, Chunk)] == [0.4, 0.8, 1.0]
+
+
+def test_files_are_known_by_what_is_in_them(tmp_path: Path) -> None:
+    """Names do not matter, gzip is unpacked, and how much of all is read is told."""
+    first = written(tmp_path, "first", gzip.compress((PLAIN_HEAD + ROW).encode()))
+    second = written(tmp_path, "second.txt", json.dumps(PLAIN))
+    third = parquet(tmp_path / "third", [PLAIN])
+    logs = find(map(str, (first, second, third)))
+    assert [(log.form, log.packed) for log in logs] == [
+        ("csv", True),
+        ("json", False),
+        ("parquet", False),
+    ]
+    rows, _, _ = told("plain", first, second, third)
+    assert [row for _, row in rows] == [PLAIN, PLAIN, PLAIN]
+    whole = [each.through for each in read("plain", logs) if isinstance(each, Chunk)]
+    assert all(through is not None for through in whole)
+    assert whole == sorted(whole, key=lambda through: through or 0)
+    assert whole[-1] == 1.0
+
+
+def test_folders_and_patterns_name_their_logs_once(tmp_path: Path) -> None:
+    """A folder is searched for known endings, a pattern for what fits; nothing is read twice."""
+    inner = tmp_path / "logs" / "march"
+    inner.mkdir(parents=True)
+    for name in ("b.csv", "a.jsonl.gz", "readme.md"):
+        text = PLAIN_HEAD + ROW if name.endswith("csv") else json.dumps(PLAIN)
+        packed = gzip.compress(text.encode()) if name.endswith("gz") else text
+        written(inner, name, packed)
+    found = find(
+        [str(inner / "b.csv"), str(tmp_path / "logs"), str(tmp_path / "*" / "*" / "*.csv")]
+    )
+    assert [Path(log.path).name for log in found] == ["b.csv", "a.jsonl.gz"]
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("nothing.csv", "no such file or folder: `{}`"),
+        ("*.csv", "no file matches `{}`"),
+        ("empty", "no log in the folder `{}`"),
+    ],
+)
+def test_a_path_without_a_log_is_an_error(tmp_path: Path, path: str, why: str) -> None:
+    """A misspelt path is never an empty audit."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NoLog) as caught:
+        find([str(tmp_path / path)])
+    assert str(caught.value).startswith(why.format(tmp_path / path))
+
+
+def test_a_lacking_column_is_told_with_those_that_are_there(tmp_path: Path) -> None:
+    """A table without a column that is needed is no log; the message says what to do."""
+    path = written(tmp_path, "a.csv", (PLAIN_HEAD + ROW).replace("direction", "dir"))
+    with pytest.raises(NoLog) as caught:
+        told("plain", path)
+    assert str(caught.value) == (
+        f"{path.as_posix()}: the column `direction` is missing; there are at, dir, number, "
+        "customer, kind, template, id, status, error_code. Say which one it is: "
+        "--map direction=COLUMN"
+    )
+    one = [{key: value for key, value in PLAIN.items() if key != "kind"}]
+    with pytest.raises(NoLog, match="the column `kind` is missing"):
+        told("plain", parquet(tmp_path / "a.parquet", one))
+
+
+def test_files_that_are_no_table_are_told(tmp_path: Path) -> None:
+    """An empty file, a header twice the same, a broken Parquet: each in a sentence."""
+    with pytest.raises(NoLog, match="it is empty; expected a header"):
+        told("plain", written(tmp_path, "a.csv", "\n \n"))
+    with pytest.raises(NoLog, match="the column `kind` stands there twice"):
+        told("plain", written(tmp_path, "b.csv", PLAIN_HEAD.replace("template", "kind") + ROW))
+    with pytest.raises(NoLog, match="cannot be read as Parquet"):
+        told("plain", written(tmp_path, "c", b"PAR1 and then nonsense"))
+    packed = gzip.compress((parquet(tmp_path / "d", [PLAIN])).read_bytes())
+    with pytest.raises(NoLog, match="Parquet inside gzip"):
+        told("plain", written(tmp_path, "d.gz", packed))
+
+
+OWN = {"created": 1772377200123, "dir": "in", "who": {"phone": "49"}, "type": "", "key": "a"}
+MAP = (
+    "at=created:ms,direction=dir:in=inbound;out=outbound,number='155,5'",
+    "customer=who.phone,kind=type:=text;call=call;*=image,id=key",
+)
+
+
+@pytest.mark.parametrize("form", ["json", "parquet"])
+def test_columns_can_be_mapped(tmp_path: Path, form: str) -> None:
+    """Other names, words, units, nested fields and constants become the plain form."""
+    rows = [OWN, {**OWN, "dir": "sideways", "type": "call"}, {**OWN, "type": "photo"}]
+    path = tmp_path / "own.log"
+    if form == "json":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    else:
+        parquet(path, rows)
+    found, rejects, _ = told("plain", path, columns=parse_maps(MAP))
+    plain = found[0][1]
+    assert plain.pop("at").isoformat(timespec="milliseconds") == "2026-03-01T15:00:00.123+00:00"
+    assert plain == {
+        "direction": "inbound", "number": "155,5", "customer": "49", "kind": "text", "id": "a",
+    }  # fmt: skip
+    assert [row["direction"] for _, row in found] == ["inbound", "sideways", "inbound"]
+    assert [row["kind"] for _, row in found] == ["text", "call", "image"]
+    assert rejects == []
+
+
+def test_instants_in_seconds_with_a_fraction_keep_their_milliseconds(tmp_path: Path) -> None:
+    """A number in seconds is an instant to the millisecond, whatever a float makes of it."""
+    rows = [{**PLAIN, "at": 1772377200 + n / 1000} for n in range(1000)]
+    path = parquet(tmp_path / "a.parquet", rows)
+    found, _, _ = told("plain", path, columns=parse_maps(["at=at:s"]))
+    millis = [row["at"].microsecond / 1000 for _, row in found]
+    assert millis == list(range(1000))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("at", "cannot read `at`; expected NAME=COLUMN"),
+        ("at=", "cannot read `at=`; expected NAME=COLUMN"),
+        ("when=created", "unknown column `when`; expected one of at, direction"),
+        ("at=a,at=b", "the column `at` is mapped twice"),
+        ("at=created:days", "unknown unit `days` of `at`; expected one of s, ms, us"),
+        ("kind=type:text", "cannot read `text` in `kind=type:text`; expected WORD=PLAIN"),
+        ("number='1", "the quotation mark in `number='1` is never closed"),
+        ("number=''", "cannot read `number=''`; a constant stands in quotes"),
+    ],
+)
+def test_a_mapping_that_cannot_be_read_is_told(text: str, why: str) -> None:
+    """A slip in --map is one sentence."""
+    with pytest.raises(BadMap) as caught:
+        parse_maps([text])
+    assert str(caught.value).startswith(why)

@@ -1,0 +1,216 @@
+"""Archives of webhooks: what many lines tell of a message comes together, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pyarrow")
+from wa_sim.audit.sources import NoLog
+
+from .told import linked, told, written
+
+NUMBER = "200100300"
+ANA, BEN = "4915112345678", "4915112345679"
+BSUID = "DE.70011223344"
+
+
+def value(**parts: Any) -> dict[str, Any]:
+    metadata = {"display_phone_number": "15550001111", "phone_number_id": NUMBER}
+    held = {"messaging_product": "whatsapp", "metadata": metadata, **parts}
+    change = {"field": "messages", "value": held}
+    return {"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [change]}]}
+
+
+def message(at: int, id_: str, kind: str = "text", **more: Any) -> dict[str, Any]:
+    return {"from": ANA, "id": id_, "timestamp": str(at), "type": kind, kind: {}, **more}
+
+
+def status(at: int, id_: str, said: str, category: str = "", **more: Any) -> dict[str, Any]:
+    pricing = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": category}
+    priced = {"pricing": pricing} if category else {}
+    made = {"id": id_, "status": said, "timestamp": str(at), "recipient_id": BEN}
+    return {**made, **priced, **more}
+
+
+def failed(at: int, id_: str, code: int) -> dict[str, Any]:
+    return status(at, id_, "failed", errors=[{"code": code, "title": "no"}])
+
+
+def request(at: int, body: dict[str, Any], response: Any) -> dict[str, Any]:
+    return {"at": at, "request": {"messaging_product": "whatsapp", **body}, "response": response}
+
+
+TEXT = {"to": BEN, "type": "text", "text": {"body": "hello"}}
+SALE = {"to": BEN, "type": "template", "template": {"name": "sale", "language": {"code": "de"}}}
+T0 = 1772377200
+
+
+def archive(folder: Path, *lines: dict[str, Any] | str) -> Path:
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    return written(folder, "hooks.jsonl", "\n".join(texts) + "\n")
+
+
+def row(
+    position: int, at: int, direction: str, customer: str, kind: str, id_: str, **more: Any
+) -> Any:
+    when = datetime.fromtimestamp(at, UTC)
+    same = {"at": when, "direction": direction, "number": NUMBER, "customer": customer}
+    return position, {**same, "kind": kind, "id": id_, **more}
+
+
+def test_customers_messages_and_calls_come_with_every_delivery(tmp_path: Path) -> None:
+    """A message that was delivered twice is two rows, each with when it came where that is told."""
+    call = {"id": "wacid.1", "from": ANA, "to": "15550001111", "event": "connect",
+            "timestamp": str(T0 + 9), "direction": "USER_INITIATED"}  # fmt: skip
+    rows, rejects, asides = told(
+        "webhooks",
+        archive(
+            tmp_path,
+            value(messages=[message(T0, "wamid.1"), message(T0 + 1, "wamid.2", "image")]),
+            {"at": T0 + 60, "body": value(messages=[message(T0, "wamid.1")])},
+            value(calls=[call]),
+        ),
+    )
+    assert rows == [
+        row(1, T0, "inbound", ANA, "text", "wamid.1"),
+        row(1, T0 + 1, "inbound", ANA, "image", "wamid.2"),
+        row(2, T0, "inbound", ANA, "text", "wamid.1",
+            arrived_at=datetime.fromtimestamp(T0 + 60, UTC)),
+        row(3, T0 + 9, "inbound", ANA, "call", "wacid.1"),
+    ]  # fmt: skip
+    assert (rejects, asides) == ([], {})
+
+
+def test_a_send_is_known_by_its_status_and_its_kind_by_the_price(tmp_path: Path) -> None:
+    """`service` is free-form, the other categories are templates, and without one nobody knows."""
+    rows, _, asides = told(
+        "webhooks",
+        archive(
+            tmp_path,
+            value(
+                statuses=[
+                    status(T0, "a", "sent", "service"),
+                    status(T0, "b", "sent", "marketing"),
+                    status(T0, "c", "sent"),
+                    status(T0, "d", "delivered", "utility"),
+                ]
+            ),
+            value(statuses=[status(T0 + 5, "a", "delivered"), status(T0 + 9, "a", "read")]),
+        ),
+    )
+    assert rows == [
+        row(1, T0, "outbound", BEN, "text", "a", status="read", category="service"),
+        row(1, T0, "outbound", BEN, "template", "b", status="sent", category="marketing"),
+        row(1, T0, "outbound", BEN, "unclassified", "c", status="sent"),
+        row(1, T0, "outbound", BEN, "unclassified", "d", status="delivered", category="utility"),
+    ]
+    assert asides == {"statuses that tell what became of a send, counted with it": 2}
+
+
+def test_a_request_tells_more_than_a_status_wherever_it_stands(tmp_path: Path) -> None:
+    """Name, language and the instant at which it left come from the request, the rest joins it."""
+    rows, rejects, asides = told(
+        "webhooks",
+        archive(
+            tmp_path,
+            value(statuses=[status(T0 + 1, "wamid.9", "sent", "marketing")]),
+            request(T0, SALE, {"messages": [{"id": "wamid.9"}]}),
+            value(statuses=[failed(T0 + 2, "wamid.9", 131026)]),
+        ),
+    )
+    assert rows == [
+        row(2, T0, "outbound", BEN, "template", "wamid.9", template="sale", language="de",
+            status="failed", error_code=131026, category="marketing"),
+    ]  # fmt: skip
+    assert rejects == []
+    assert asides == {"statuses that tell what became of a send, counted with it": 2}
+
+
+def test_a_refusal_for_the_window_proves_that_it_was_free_form(tmp_path: Path) -> None:
+    """131047 comes for free-form messages only, so such a send is judged without a price."""
+    rows, _, _ = told("webhooks", archive(tmp_path, value(statuses=[failed(T0, "x", 131047)])))
+    assert rows == [
+        row(1, T0, "outbound", BEN, "text", "x", status="failed", error_code=131047)
+    ]  # fmt: skip
+
+
+def test_requests_that_failed_at_once_or_had_no_answer(tmp_path: Path) -> None:
+    """An error is a failed send; without an answer nobody knows whether it left."""
+    rows, rejects, asides = told(
+        "webhooks",
+        archive(
+            tmp_path,
+            value(messages=[message(T0, "wamid.1")]),
+            request(T0 + 1, TEXT, {"error": {"code": 131047, "message": "no"}}),
+            request(T0 + 2, TEXT, None),
+            request(T0 + 3, {"status": "read", "message_id": "wamid.1"}, {"success": True}),
+            request(T0 + 4, {**TEXT, "category": "utility"}, {"messages": [{"id": "wamid.2"}]}),
+        ),
+    )
+    file = (tmp_path / "hooks.jsonl").as_posix()
+    assert rows[1:] == [
+        row(2, T0 + 1, "outbound", BEN, "text", f"no id: {file}:2", status="failed",
+            error_code=131047),
+        row(3, T0 + 2, "outbound", BEN, "unclassified", f"no id: {file}:3"),
+    ]  # fmt: skip
+    assert rejects == []
+    assert asides == {
+        "requests that send no message": 1,
+        "sends that no policy can judge (category_not_allowed)": 1,
+    }
+
+
+def test_all_names_of_a_person_are_one_customer(tmp_path: Path) -> None:
+    """Whether they wrote by phone or by BSUID, rows have the phone number; also across files."""
+    both = message(T0, "wamid.1", from_user_id=BSUID)
+    alone = {"from_user_id": BSUID, "id": "wamid.2", "timestamp": str(T0 + 1), "type": "text"}
+    path = archive(tmp_path, value(messages=[alone]), value(messages=[both]))
+    rows, _, _ = told("webhooks", path)
+    assert [each["customer"] for _, each in rows] == [ANA, ANA]
+    assert linked("webhooks", path) == [(BSUID, ANA)]
+
+
+def test_what_moves_no_window_is_counted_by_what_it_is(tmp_path: Path) -> None:
+    """Echoes, template statuses, unknown keys: all set aside, none silently."""
+    echo = {"from": "15550001111", "to": ANA, "id": "wamid.e", "timestamp": str(T0), "type": "text"}
+    echoes = value(message_echoes=[echo])
+    echoes["entry"][0]["changes"][0]["field"] = "smb_message_echoes"
+    template = {"event": "APPROVED", "message_template_name": "sale",
+                "message_template_language": "de"}  # fmt: skip
+    change = {"field": "message_template_status_update", "value": template}
+    body = {"entry": [{"id": "1", "time": T0, "changes": [change]}]}
+    rows, rejects, asides = told("webhooks", archive(tmp_path, echoes, body, value(new_key=1)))
+    assert (rows, rejects) == ([], [])
+    assert asides == {
+        "messages sent from the WhatsApp Business app, which no window binds": 1,
+        "statuses of templates": 1,
+        "parts of bodies that are not known": 1,
+    }
+
+
+def test_lines_that_cannot_be_read_are_rejected_where_they_stand(tmp_path: Path) -> None:
+    """Broken lines, other objects, messages without a time: each with its line."""
+    timeless = {"from": ANA, "id": "wamid.1", "type": "text"}
+    path = archive(
+        tmp_path,
+        "nonsense",
+        {"hello": 1},
+        value(messages=[timeless, message(T0, "wamid.2")]),
+        {"request": {"messaging_product": "whatsapp", **TEXT}, "url": "/1/messages"},
+    )
+    rows, rejects, _ = told("webhooks", path)
+    assert [each["id"] for _, each in rows] == ["wamid.2"]
+    assert [position for position, _ in rejects] == [1, 2, 3, 4]
+    assert rejects[2][1] == "entry[0].changes[0].value.messages[0]: a message without a time"
+    assert rejects[3][1] == "a send without `at`; give the instant when the request left"
+
+
+def test_an_archive_is_lines_of_json(tmp_path: Path) -> None:
+    """A table is no archive of webhooks."""
+    with pytest.raises(NoLog, match="expected lines of JSON"):
+        told("webhooks", written(tmp_path, "a.csv", "a,b\n1,2\n"))

@@ -1,0 +1,526 @@
+"""`wa-sim play` in a real browser: what a person sees who plays a story, saves it and runs it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sysconfig
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wa_sim.play.answers import Answers
+from wa_sim.play.server import PlayServer
+
+WA_SIM = str(Path(sysconfig.get_path("scripts")) / "wa-sim")
+NINE = "2026-03-02T10:30:00+01:00"  # what the browser's clock shows: the story starts at nine
+EXAMPLE = "scenarios/textbook/a-conversation-from-first-contact-to-expiry.yaml"
+
+Opens = Callable[..., Any]
+
+
+class Desk:
+    """The page, by what a person calls the things on it."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        from playwright.sync_api import expect
+
+        expect.set_options(timeout=20_000)
+        self.page, self.expect = page, expect
+        page.clock.set_fixed_time(NINE)
+        page.goto(url)
+        expect(page.locator("#standings .headline").first).to_be_visible()
+
+    def press(self, name: str, within: str = "body") -> None:
+        self.page.locator(within).get_by_role("button", name=name, exact=True).click()
+        self.expect(self.page.locator("main")).to_have_attribute("aria-busy", "false")
+
+    def choose(self, label: str, option: str, within: str = "body") -> None:
+        self.page.locator(within).get_by_label(label).select_option(label=option)
+
+    def unfold(self, summary: str) -> None:
+        self.page.locator("summary", has_text=summary).click()
+
+    def steps(self, *titles: str) -> None:
+        """The steps are these, and no more."""
+        self.expect(self.page.locator("#steps .what b")).to_have_text(list(titles))
+
+    def headline(self, *texts: str) -> None:
+        self.expect(self.page.locator("#standings .headline")).to_have_text(list(texts))
+
+    def verdicts(self, *texts: str) -> None:
+        """What may and may not be sent now, in order."""
+        names = self.page.locator("#standings .answer .what")
+        self.expect(names).to_have_text([re.compile(text) for text in texts])
+
+    def outcome(self, step: int) -> Any:
+        return self.page.locator("#steps li").nth(step).locator(".outcome")
+
+    def saved_text(self) -> str:
+        text = self.page.locator("#save-text").text_content()
+        assert isinstance(text, str)
+        return text
+
+
+@pytest.fixture
+def opens(new_page: Any, tmp_path: Path) -> Iterator[Opens]:
+    """Opens the page of a server in this process; takes what the context takes."""
+    servers: list[PlayServer] = []
+
+    def make(**options: Any) -> Desk:
+        server = PlayServer(Answers(str(tmp_path), [], []))
+        threading.Thread(target=server.serve_forever).start()
+        servers.append(server)
+        return Desk(new_page(timezone_id="Europe/Berlin", locale="en-GB", **options), server.url)
+
+    yield make
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def run(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [WA_SIM, "run", *files],
+        cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_from_the_start_to_a_saved_scenario_that_passes(new_page: Any, tmp_path: Path) -> None:
+    """One who follows the hint gets, with the mouse alone, to a file that `wa-sim run` passes."""
+    command = [WA_SIM, "play", "--no-browser"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[4]
+    try:
+        play_a_story(Desk(new_page(timezone_id="Europe/Berlin", accept_downloads=True), address))
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    came = run(tmp_path, "after-a-day-only-a-template.yaml")
+    assert (came.stderr, came.returncode) == ("", 0)
+    assert "1 passed, 0 failed" in came.stdout
+    assert (tmp_path / "downloaded.yaml").read_text("utf-8") == (
+        tmp_path / "after-a-day-only-a-template.yaml"
+    ).read_text("utf-8")
+
+
+def play_a_story(desk: Desk) -> None:
+    page = desk.page
+    desk.expect(page.get_by_role("heading", name="How this works")).to_be_visible()
+    desk.expect(page.locator("#now-title")).to_have_text("Now: Mon 2 Mar 2026, 09:00 (the start)")
+    desk.headline("The window was never open")
+    desk.verdicts("An ordinary message may not be sent", "Template order_update may be sent")
+
+    desk.press("Customer writes")
+    desk.steps("The customer sends a text")
+    desk.headline("The window is open: 24 h left")
+    desk.expect(page.get_by_role("heading", name="How this works")).to_be_hidden()
+    desk.verdicts("An ordinary message may be sent", "Template order_update may be sent")
+
+    desk.press("Let it pass")  # 23 hours
+    desk.headline("The window is open: 1 h left")
+    desk.press("Try to send")
+    desk.steps("The customer sends a text", "You try to send: text")
+    desk.expect(desk.outcome(1)).to_contain_text("Allowed: the customer service window is open")
+
+    desk.press("The window ends: go to exactly then")
+    desk.headline("The window is over")
+    desk.press("Try to send")
+    desk.expect(desk.outcome(2)).to_contain_text(
+        "Refused: the customer service window ended at 09:00; only approved templates may be sent."
+    )
+    refused = page.locator("#standings .answer").first
+    desk.expect(refused).to_contain_text("What helps: send an approved template, or wait for")
+    refused.locator("summary").click()
+    desk.expect(refused).to_contain_text("error code 131047")
+    desk.expect(refused).to_contain_text("Rule M11")
+
+    desk.choose("What you want to send", "Template order_update: approved")
+    desk.press("Try to send")
+    desk.headline("The window is shut")
+    desk.steps(
+        "The customer sends a text",
+        "You try to send: text",
+        "You try to send: text",
+        "You try to send: template “order_update”",
+    )
+    desk.press("Undo")
+    desk.expect(page.locator("#steps li")).to_have_count(3)
+    desk.headline("The window is over")
+    desk.press("Redo")
+    desk.expect(page.locator("#steps li")).to_have_count(4)
+    desk.expect(page.locator("#timeline [role=button]")).to_have_count(4)
+
+    desk.press("Save…")
+    dialog = page.get_by_role("dialog", name="Save the scenario")
+    dialog.get_by_label("What does it show").fill("After a day only a template")
+    with page.expect_download() as download:
+        desk.press("Download")
+    desk.expect(dialog.get_by_role("status")).to_contain_text("Downloaded")
+    assert download.value.suggested_filename == "after-a-day-only-a-template.yaml"
+    folder = dialog.locator("#save-folder").text_content().removeprefix("The folder of wa-sim is ")
+    download.value.save_as(Path(folder[:-1]) / "downloaded.yaml")
+    desk.press("Save in the folder of wa-sim")
+    desk.expect(dialog.get_by_role("status")).to_contain_text("Saved as")
+    desk.press("Save in the folder of wa-sim")
+    desk.expect(dialog.get_by_role("alert")).to_contain_text("already, and it was left as it is")
+    desk.press("Close")
+
+
+def test_two_policies_side_by_side(opens: Opens, tmp_path: Path) -> None:
+    """Where the rules differ is marked now, in the story and in the steps; both are saved."""
+    desk = opens()
+    desk.choose("Compare with", "As many guides explain it (textbook)")
+    desk.headline("The window was never open", "The window was never open")
+    desk.choose("What you want to send", "Template order_update: approved")
+    desk.press("Try to send")
+    desk.expect(desk.page.locator("#standings .headline")).to_have_text(
+        [re.compile("The window is shut *they differ"),
+         re.compile("The window is open: 24 h left *they differ")]
+    )  # fmt: skip
+    desk.expect(desk.page.locator("#steps li")).to_contain_text("they differ")
+    desk.expect(desk.page.locator("#differences")).to_contain_text("differ at one step")
+    desk.press("Customer writes")
+    desk.press("The window ends: go to exactly then")
+    desk.headline("The window is over", "The window is over")
+    desk.press("Save…")
+    desk.press("Save in the folder of wa-sim")
+    desk.expect(desk.page.locator("#save-done")).to_contain_text("Saved as")
+    assert desk.saved_text().count("\n---\n") == 1
+    assert "2 passed, 0 failed" in run(tmp_path, "my-first-scenario.yaml").stdout
+
+
+def test_a_message_that_comes_late_and_one_that_comes_twice(opens: Opens) -> None:
+    """A late one counts from when it was written; a repeated one has no effect."""
+    desk = opens()
+    desk.press("1 hour")
+    desk.press("1 hour")
+    desk.steps("Time passes", "Time passes")
+    desk.unfold("It reaches you late")
+    desk.choose("It was written", "earlier, it comes late")
+    desk.press("Customer writes")
+    desk.headline("The window is open: 22 h left")
+    desk.steps("Time passes", "The customer sends a text")
+    desk.expect(desk.page.locator("#steps .when").last).to_have_text(
+        "Mon 2 Mar 2026, 11:00 (happened Mon 2 Mar 2026, 09:00)"
+    )
+    desk.press("1 hour")
+    desk.unfold("It reaches you twice")
+    desk.press("Deliver again")
+    desk.expect(desk.outcome(2)).to_have_text("The same message again: no effect.")
+    desk.headline("The window is open: 21 h left")
+
+    desk.choose("It was written", "earlier, it comes late")
+    desk.page.get_by_label("By how much").fill("4")
+    desk.press("Customer writes")
+    desk.expect(desk.page.locator("#trouble")).to_contain_text("before the story starts")
+    desk.expect(desk.page.locator("#steps li")).to_have_count(3)
+    desk.press("Save…")
+    desk.expect(desk.page.locator("#save-text")).to_contain_text("arrives: 2h")
+    assert "duplicate: true" in desk.saved_text()
+
+
+def test_an_example_is_opened_and_played_on(opens: Opens, tmp_path: Path) -> None:
+    """One opens an example, goes back to a step, plays on from there, and saves that."""
+    desk = opens()
+    desk.press("Customer writes")
+    desk.press("Open…")
+    shipped = desk.page.get_by_label("An example")
+    shipped.select_option(EXAMPLE)
+    desk.press("Open", "#open-shipped")
+    title = desk.page.get_by_role("textbox", name="Scenario")
+    desk.expect(title).to_have_value(re.compile("^First contact by template"))
+    desk.expect(desk.page.locator("#policy-0 option:checked")).to_have_text(
+        "As many guides explain it (textbook)"
+    )
+    count = desk.page.locator("#steps li").count()
+    assert count > 5
+    desk.page.get_by_role("button", name=re.compile("Go back to step 3: ")).click()
+    desk.expect(desk.page.locator("#steps li")).to_have_count(3)
+    desk.press("Customer writes")
+    desk.expect(desk.page.locator("#steps li")).to_have_count(4)
+    desk.press("Save…")
+    desk.press("Save in the folder of wa-sim")
+    desk.expect(desk.page.locator("#save-done")).to_contain_text("Saved as")
+    desk.press("Close")
+    (saved,) = tmp_path.iterdir()
+    assert "1 passed, 0 failed" in run(tmp_path, saved.name).stdout
+
+    for left in (3, count, 1):  # undo takes back the step, the going back, and the opening
+        desk.press("Undo")
+        desk.expect(desk.page.locator("#steps li")).to_have_count(left)
+    desk.expect(title).to_have_value("My first scenario")
+
+
+def test_a_file_of_ones_own(opens: Opens, tmp_path: Path) -> None:
+    """A file is uploaded; of several scenarios one is chosen; a bad one is told."""
+    desk = opens()
+    file = tmp_path / "two.yaml"
+    first = "scenario: One\npolicy: cloud-api\nsteps: [{at: 1h, customer: text, contact: ana}]\n"
+    file.write_text(f"{first}---\n{first.replace('One', 'Two')}", "utf-8")
+    desk.press("Open…")
+    desk.page.get_by_label("A file of yours").set_input_files(file)
+    desk.press("Open", "#open-file")
+    desk.press("Two", "#open-choice")
+    desk.steps("The customer sends a text")
+    desk.expect(desk.page.locator("#who option:checked")).to_have_text(re.compile("^ana,"))
+    desk.headline("The window is open: 24 h left")
+
+    desk.press("Open…")
+    desk.page.get_by_label("Or paste its text").fill(first.replace("cloud-api", "clod-api"))
+    desk.press("Open", "#open-text")
+    alert = desk.page.get_by_role("dialog").get_by_role("alert")
+    desk.expect(alert).to_contain_text("line 2, column 9: unknown policy `clod-api`")
+    desk.press("Cancel")
+    desk.steps("The customer sends a text")
+
+
+def test_a_file_that_means_harm(opens: Opens) -> None:
+    """Texts of a file are only ever texts, whatever they look like and however long they are."""
+    desk = opens(viewport={"width": 360, "height": 800})
+    evil = "<img src=x onerror=alert(1)><style id=x>body{display:none}"
+    long = "x" * 90
+    desk.press("Open…")
+    desk.page.get_by_label("Or paste its text").fill(
+        f"scenario: '{evil}'\npolicy: cloud-api\n"
+        f"templates: {{'{evil}': approved, {long}: paused}}\nsteps:\n"
+        f"  - {{at: 0s, customer: text, contact: '{evil}', note: '{evil}'}}\n"
+        f"  - {{at: 1h, business: {{template: '{evil}'}}, contact: {long}, number: '{evil}'}}\n"
+    )
+    desk.press("Open", "#open-text")
+    desk.headline("The window is open: 23 h left")
+    desk.unfold("Settings")
+    desk.expect(desk.page.locator("#steps li").first).to_contain_text(evil)
+    assert desk.page.locator("main img, main style, dialog img").count() == 0
+    assert desk.page.evaluate("document.documentElement.scrollWidth") == 360
+    desk.press("Save…")
+    desk.expect(desk.page.locator("#save-text")).to_contain_text(evil)
+
+
+def test_the_file_that_the_command_names(new_page: Any, tmp_path: Path) -> None:
+    """`wa-sim play FILE --policy A --policy B` opens it under both, and undo takes steps back."""
+    (tmp_path / "one.yaml").write_text(
+        "scenario: One\npolicy: cloud-api\ntemplates: {hello: approved}\nsteps:\n"
+        "  - {at: 0s, business: {template: hello}}\n  - {at: 1h, customer: text}\n",
+        "utf-8",
+    )
+    command = [WA_SIM, "play", "one.yaml", "--no-browser",
+               "--policy", "textbook", "--policy", "cloud-api,margin=5m"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        desk = Desk(new_page(), process.stdout.readline().split()[4])
+        desk.headline("The window is open: 24 h left", "The window is open: 24 h left")
+        desk.expect(desk.page.locator("#policy-1 option:checked")).to_have_text(
+            "What WhatsApp enforces (cloud-api)"
+        )
+        desk.unfold("Settings")
+        desk.expect(desk.page.get_by_role("textbox", name="Safety margin").last).to_have_value("5m")
+        desk.press("Undo")
+        desk.steps("You try to send: template “hello”")
+        desk.press("Redo")
+        desk.steps("You try to send: template “hello”", "The customer sends a text")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def test_what_whatsapp_reports(opens: Opens) -> None:
+    """A failed send ends the window; a paused template may not be sent, and an approved one may."""
+    desk = opens()
+    desk.press("Customer writes")
+    desk.press("Try to send")
+    desk.unfold("WhatsApp reports something")
+    desk.choose("failed:", "131047: refused, the window was shut", "#failure")
+    desk.press("Report", "#failure")
+    desk.headline("The window is over")
+    desk.press("Report", "#status")
+    desk.verdicts("An ordinary message may not", "Template order_update may not be sent *paused")
+    desk.choose("is now", "approved", "#status")
+    desk.press("Report", "#status")
+    desk.verdicts("An ordinary message may not", "Template order_update may be sent")
+    desk.expect(desk.page.locator("#steps li")).to_have_count(5)
+
+
+def test_several_customers(opens: Opens) -> None:
+    """Each customer has a window of their own, and one goes to and fro between them."""
+    desk = opens()
+    desk.press("Customer writes")
+    desk.choose("With", "another customer or number…", ".with")
+    desk.page.get_by_label("Customer", exact=True).fill("Ana")
+    desk.press("Choose")
+    desk.headline("The window was never open")
+    desk.press("1 hour")
+    desk.press("Customer writes")
+    desk.headline("The window is open: 24 h left")
+    desk.expect(desk.page.locator("#steps .what").last).to_contain_text("Ana")
+    desk.choose("With", "customer, your number “business”", ".with")
+    desk.headline("The window is open: 23 h left")
+
+
+def test_settings(opens: Opens) -> None:
+    """A margin, a new template and another start take effect; what cannot be is told."""
+    desk = opens()
+    desk.press("Customer writes")
+    desk.unfold("Settings")
+    desk.page.get_by_role("textbox", name="Safety margin").fill("1h")
+    desk.page.keyboard.press("Tab")
+    desk.press("The safety margin begins: go to exactly then")
+    desk.verdicts("An ordinary message may not be sent", "order_update may be sent")
+    desk.page.get_by_role("textbox", name="Safety margin").fill("soon")
+    desk.page.keyboard.press("Tab")
+    desk.expect(desk.page.locator("#trouble")).to_contain_text("bad duration `soon`")
+    desk.expect(desk.page.get_by_role("textbox", name="Safety margin")).to_have_value("1h")
+    desk.page.get_by_role("textbox", name="New template").fill("welcome")
+    desk.press("Add")
+    desk.verdicts("An ordinary message", "order_update may be sent", "welcome may be sent")
+    desk.page.get_by_label("Status of welcome at the start").select_option("rejected")
+    desk.verdicts("An ordinary message", "order_update may be", "welcome may not be sent *rejected")
+    desk.page.locator("#start").get_by_label("Date and time").fill("2026-07-01T12:00:00")
+    desk.page.get_by_label("Time zone").fill("America/New_York")
+    desk.press("Set")
+    desk.expect(desk.page.locator("#now-title")).to_contain_text("Thu 2 Jul 2026, 11:00")
+    desk.page.get_by_role("textbox", name="Scenario").fill("In summer")
+    desk.press("Save…")
+    desk.expect(desk.page.get_by_label("What does it show")).to_have_value("In summer")
+    desk.expect(desk.page.locator("#save-text")).to_contain_text("start: 2026-07-01T12:00:00-04:00")
+
+
+def test_a_date_a_note_and_a_template_that_is_taken_away(opens: Opens) -> None:
+    """One goes to a date by the clock, writes a note at a step, and removes a template."""
+    desk = opens()
+    desk.press("Customer writes")
+    desk.unfold("Until a certain date and time")
+    until = desk.page.locator("#until input")
+    until.fill("2026-03-03T08:30:00")
+    desk.press("Go there")
+    desk.headline("The window is open: 30 min left")
+    until.fill("2026-03-03T08:30:00")
+    desk.press("Go there")
+    desk.expect(desk.page.locator("#trouble")).to_contain_text("That is not after now")
+    desk.press("Note at step 1")
+    desk.page.keyboard.type("she asks: where is <b>it</b>?")
+    desk.page.keyboard.press("Enter")
+    desk.expect(desk.page.locator("#trouble")).to_contain_text("“<b>” cannot stand there")
+    desk.page.get_by_role("textbox", name="Note at step 1").fill("she asks: where is it?")
+    desk.page.keyboard.press("Enter")
+    desk.expect(desk.outcome(0)).to_contain_text("she asks: where is it?")
+    desk.unfold("Settings")
+    desk.press("Remove the template order_update")
+    desk.verdicts("An ordinary message may be sent")
+
+
+def test_the_keyboard_alone(opens: Opens) -> None:
+    """Everything that happens can be done by keys, and the focus is never lost."""
+    desk = opens()
+    keys = desk.page.keyboard
+    focused = "document.activeElement.textContent.trim()"
+
+    def to(text: str) -> None:
+        for _ in range(60):
+            keys.press("Tab")
+            if desk.page.evaluate(focused) == text:
+                return
+        raise AssertionError(f"no way to `{text}` by Tab")
+
+    keys.press("Tab")
+    assert desk.page.evaluate(focused) == "Skip to what may be sent now"
+    to("Customer writes")
+    keys.press("Enter")
+    desk.steps("The customer sends a text")
+    assert desk.page.evaluate(focused) == "Customer writes"
+    to("exactly then")
+    keys.press("Enter")
+    desk.headline("The window is over")
+    assert desk.page.evaluate("document.activeElement.id") == "now"
+    keys.press("Control+z")
+    desk.headline("The window is open: 24 h left")
+    keys.press("Control+y")
+    desk.headline("The window is over")
+    desk.page.locator("#timeline [role=button]").first.focus()
+    keys.press("Enter")
+    desk.expect(desk.page.locator("#steps li").first).to_have_attribute("aria-current", "step")
+
+
+def test_every_control_has_a_name_and_changes_are_said(opens: Opens) -> None:
+    """A screen reader can name each control, and hears what came of each step."""
+    desk = opens()
+    desk.press("Customer writes")
+    desk.unfold("Settings")
+    desk.expect(desk.page.locator("#said")).to_have_text(
+        "The customer sends a text. The window is open: 24 h left. An ordinary message may be sent."
+    )
+    nameless = desk.page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, textarea, a, summary")]
+            .filter((each) => !(each.textContent.trim() && !each.matches("select, textarea"))
+                && !each.getAttribute("aria-label")
+                && ![...(each.labels || [])].some((label) => label.textContent.trim()))
+            .map((each) => each.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []
+    ids = desk.page.evaluate("[...document.querySelectorAll('[id]')].map((each) => each.id)")
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_it_fits(opens: Opens, width: int, colours: str) -> None:
+    """Nothing sticks out sideways, on a desk or a phone, in light and dark."""
+    desk = opens(viewport={"width": width, "height": 800}, color_scheme=colours)
+    desk.choose("Compare with", "As many guides explain it (textbook)")
+    desk.press("Customer writes")
+    desk.unfold("Settings")
+    desk.unfold("WhatsApp reports something")
+    desk.expect(desk.page.locator("#timeline svg").first).to_be_visible()
+    assert desk.page.evaluate("document.documentElement.scrollWidth") == width
+    desk.press("Save…")
+    desk.expect(desk.page.locator("#save-done")).to_be_hidden()
+    assert desk.page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_reload_loses_nothing(opens: Opens) -> None:
+    """After the page is loaded anew the story is there, and undo still works."""
+    desk = opens()
+    desk.press("Customer writes")
+    desk.press("1 hour")
+    desk.steps("The customer sends a text", "Time passes")
+    desk.page.reload()
+    desk.steps("The customer sends a text", "Time passes")
+    desk.headline("The window is open: 23 h left")
+    desk.press("Undo")
+    desk.steps("The customer sends a text")
+
+
+def test_quick_clicks_add_up(opens: Opens) -> None:
+    """Clicks that come before the answers are all done, in order."""
+    desk = opens()
+    desk.page.evaluate(
+        "for (let i = 0; i < 5; i += 1) document.querySelector('[data-pass=\"1h\"]').click()"
+    )
+    desk.expect(desk.page.locator("#steps li")).to_have_count(5)
+    desk.expect(desk.page.locator("#now-title")).to_contain_text("14:00 (5 h after the start)")
+
+
+def test_the_simulator_was_ended(browser: Any, opens: Opens) -> None:
+    """Where nobody answers any more, the page says so and keeps what was played."""
+    url = opens().page.url
+    context = browser.new_context()  # of its own: the browser complains of what does not answer
+    try:
+        desk = Desk(context.new_page(), url)
+        desk.press("Customer writes")
+        desk.steps("The customer sends a text")
+        context.route("**/api/**", lambda route: route.abort())
+        desk.press("1 hour")
+        desk.expect(desk.page.locator("#trouble")).to_contain_text("does not answer")
+        desk.steps("The customer sends a text")
+        context.unroute("**/api/**")
+        desk.press("1 hour")
+        desk.steps("The customer sends a text", "Time passes")
+        desk.expect(desk.page.locator("#trouble")).to_be_hidden()
+    finally:
+        context.close()

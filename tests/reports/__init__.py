@@ -1,0 +1,1 @@
+"""Tests of the reports: each byte of them, and where they go."""
