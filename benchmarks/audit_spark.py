@@ -8,8 +8,8 @@ to begin is told apart.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-import resource
 import statistics
 import sys
 import tempfile
@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from wa_sim.audit.engine import audit
 from wa_sim.audit.sources import AS_NAMED, find, read
 from wa_sim.audit.spark import audit as on_spark
+from wa_sim.audit.spark.logs import address as as_address
 from wa_sim.audit.spark.logs import divide
 from wa_sim.audit.spark.session import session
 
@@ -79,59 +80,82 @@ def begin(master: str) -> Any:
     return made, time.perf_counter() - begun
 
 
-def timed(rounds: int, work: Any) -> tuple[float, Any]:
-    """The median of some rounds, after one that does not count; and what came of the last."""
-    taken, found = [], work()
-    for _ in range(rounds):
-        begun = time.perf_counter()
+def processor() -> float:
+    """The seconds of processor time of this process and all that it has begun, which still run."""
+    parents, used = {}, {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            parents[int(stat.parent.name)] = int(fields[1])
+            used[int(stat.parent.name)] = sum(map(int, fields[11:13]))
+    ours = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+    return sum(used.get(pid, 0) for pid in ours) / os.sysconf("SC_CLK_TCK")
+
+
+def timed(name: str, asked: Any, work: Any) -> tuple[float, float, Any]:
+    """Medians of some rounds after one that does not count (wall, processor), and what came."""
+    walls, used, found = [], [], work()
+    for _ in range(asked.rounds):
+        begun, before = time.perf_counter(), processor()
         found = work()
-        taken.append(time.perf_counter() - begun)
-    return statistics.median(taken), found
+        walls.append(time.perf_counter() - begun)
+        used.append(processor() - before)
+    wall, cpu = statistics.median(walls), statistics.median(used)
+    print(f"{name:28} {wall:6.2f} s, {asked.rows / wall / 1e6:5.2f} M rows/s; "
+          f"{cpu:6.2f} s of processor time", flush=True)  # fmt: skip
+    return wall, cpu, found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--heavy", type=float, default=0.0, help="share of one contact, 0 to 1")
     asked = parser.parse_args()
     os.environ["PYSPARK_PYTHON"] = sys.executable
     policy = [policies.get("cloud-api")]
     with tempfile.TemporaryDirectory() as folder:
         logs = find(generate(Path(folder), asked.rows, asked.heavy))
-        told, _ = divide(logs, "plain", AS_NAMED)
+        told, files = divide(logs, "plain", AS_NAMED)
+        address, _ = divide([as_address(Path(folder).as_uri())], "plain", AS_NAMED)
 
         def here(threads: int) -> Any:
             return audit(read("plain", logs), policy, threads=threads, few=0).totals
 
         def there() -> Any:
-            found = on_spark([], policy, told)
+            found = on_spark(read("plain", files), policy, told)
+            found.close()
+            return found.totals
+
+        def by_spark() -> Any:
+            found = on_spark([], policy, address)
             found.close()
             return found.totals
 
         print(f"{asked.rows:,} rows, {asked.heavy:.0%} of them of one contact, {CORES} cores")
-        alone, _ = timed(asked.rounds, lambda: here(1))
-        print(f"embedded, 1 thread:    {alone:6.2f} s, {asked.rows / alone / 1e6:5.2f} M rows/s")
-        embedded, expected = timed(asked.rounds, lambda: here(CORES))
-        rate = asked.rows / embedded / 1e6
-        print(f"embedded, {CORES} threads:   {embedded:6.2f} s, {rate:5.2f} M rows/s")
-        took: dict[str, float] = {}
+        timed("embedded, 1 thread", asked, lambda: here(1))
+        wall, cpu, expected = timed(f"embedded, {CORES} threads", asked, lambda: here(CORES))
+        took: dict[str, list[float]] = {}
         for name, master in (
             ("local", f"local[{CORES}]"),
             ("1 executor", "local-cluster[1,1,2048]"),
             ("2 executors", "local-cluster[2,1,2048]"),
         ):
             spark, starting = begin(master)
-            took[name], found = timed(asked.rounds, there)
-            spark.stop()
+            print(f"a session of {master} begins in {starting:.1f} s", flush=True)
+            *took[name], found = timed(f"Spark, {name}", asked, there)
             assert found == expected, "Spark counts something else"
-            rate = asked.rows / took[name] / 1e6
-            print(f"Spark, {name + ':':14} {took[name]:6.2f} s, {rate:5.2f} M rows/s "
-                  f"(a session begins in {starting:.1f} s)")  # fmt: skip
-        print(f"overhead: {took['local'] / embedded:.2f}x embedded, on the same cores")
-        print(f"from 1 executor to 2: {took['1 executor'] / took['2 executors']:.2f}x as fast")
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-        print(f"memory of this process: {peak} MiB at most")
+            if name == "local":
+                *took["reads"], _ = timed("Spark reads the files itself", asked, by_spark)
+            spark.stop()
+        for name, said in (("local", "overhead"), ("reads", "the same where Spark reads")):
+            there_wall, there_cpu = took[name]
+            print(f"{said}: {there_wall / wall:.1f}x embedded by the wall, "
+                  f"{there_cpu / cpu:.1f}x by processor time")  # fmt: skip
+        gain = took["1 executor"][0] / took["2 executors"][0]
+        print(f"from 1 executor to 2: {gain:.2f}x as fast")
 
 
 if __name__ == "__main__":

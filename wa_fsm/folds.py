@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from datetime import timedelta
-from operator import attrgetter
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from wa_fsm.decision import Conversation
 from wa_fsm.deliveries import Snapshot
+from wa_fsm.events import instant
 from wa_fsm.history import History
 from wa_fsm.policy import Policy
-from wa_fsm.standing import Brief, folded, learn
-from wa_fsm.stores.base import KEEP, Fact, Known, Store, counts_at
+from wa_fsm.situation import Point
+from wa_fsm.standing import standing
+from wa_fsm.stores.base import KEEP, Fact, Known, Store, counts_at, event_of
 from wa_fsm.stores.rows import FactRows, RawFact
 from wa_fsm.table import table_of
+
+WouldAllow: TypeAlias = Callable[[datetime], tuple[str, ...]]
 
 FEW: Final = 12
 """So many facts are folded anew for each question; of more the fold is kept."""
@@ -39,7 +43,7 @@ class Fold:
 
     def __init__(
         self,
-        history: History | Brief,
+        history: History,
         names: tuple[str, ...],
         statuses: int,
         empty: bool,
@@ -105,15 +109,64 @@ class Folds:
         """
         if self._grows is not None:
             return self._grown(self._grows, number, contact)
-        known = self._store.read(number, contact)
+        return self._fold_of(number, self._store.read(number, contact))
+
+    def standing(
+        self, number: str, contact: str, now: datetime, at: datetime | None = None
+    ) -> tuple[datetime, Point, Conversation | None, WouldAllow | None, int, bool]:
+        """How a contact stands: all that is asked before a send, and as little work as may be.
+
+        Args:
+            number: the business number.
+            contact: any of the contact's names.
+            now: what the clock shows.
+            at: the instant; None: the later of `now` and the newest fact.
+
+        Returns:
+            The instant, the point there, the conversation that runs, who tells of messages that
+            are not counted on (None: there are none), ``Fold.statuses`` and ``Fold.empty``.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        if at is not None:
+            at = instant(at)
+        if self._grows is not None:
+            fold = self._grown(self._grows, number, contact)
+        else:
+            known = self._store.read(number, contact)
+            names, facts, snapshot, statuses = known
+            if len(names) == 1 and isinstance(facts, FactRows) and len(facts.raw) <= FEW:
+                rows, table = facts.raw, self._table
+                then, point, running = standing(table, (number, contact), rows, snapshot, now, at)
+                empty = not rows and snapshot is None
+                return then, point, running, lambda t: self._uncounted(known, t), statuses, empty
+            fold = self._fold_of(number, known)
+        history = fold.history
+        with fold.lock:
+            if at is None:
+                newest = history.newest
+                at = now if newest is None or newest <= now else newest
+            point, running = history.standing(at)
+            asks = history.asks_would_allow
+            uncounted = None if asks is None else asks(at)
+        would = None if uncounted is None else lambda _: uncounted
+        return at, point, running, would, fold.statuses, fold.empty
+
+    def _uncounted(self, known: Known, at: datetime) -> tuple[str, ...]:
+        kinds = self._policy.uncounted
+        if all(fact.data not in kinds for fact in known.facts):
+            return ()
+        history = folded(self._policy, known.facts, known.names[0], known.snapshot)
+        return history.would_allow(at)
+
+    def _fold_of(self, number: str, known: Known) -> Fold:
         names, facts, snapshot, statuses = known
         lock: AbstractContextManager[object] | None = None
-        if not isinstance(facts, FactRows):
-            history: History | Brief = folded(self._policy, facts, names[0], snapshot)
-        elif len(names) == 1 and len(facts.raw) <= FEW:
-            history = Brief(self._table, number, contact, facts, snapshot)
-        else:
+        if isinstance(facts, FactRows):
             history, lock = self._folded(number, known, facts)
+        else:
+            history = folded(self._policy, facts, names[0], snapshot)
         return Fold(history, names, statuses, snapshot is None and not facts, lock)
 
     def _folded(
@@ -138,7 +191,7 @@ class Folds:
             elif len(read.rows) != len(now):
                 with read.lock:
                     new = [rows.made(row) for row in now - read.rows]
-                    learn(read.history, sorted(new, key=attrgetter("at")), known.names[0])
+                    _learn(read.history, sorted(new, key=_at), known.names[0])
                 read = read._replace(rows=now)
             if now:  # of strangers nothing is kept
                 self._read[key] = read
@@ -168,7 +221,7 @@ class Folds:
             length = len(journal)  # it may grow while we read it
             if seen < length:
                 with lock:
-                    learn(history, journal[seen:length], names[0])
+                    _learn(history, journal[seen:length], names[0])
             fold = Fold(history, names, statuses, empty=False, lock=lock)
             self._kept[key] = _Kept(journal, length, history, fold)
         return fold
@@ -179,6 +232,24 @@ class Folds:
         with self._lock:
             self._kept = {key: kept for key, kept in self._kept.items() if key[1] not in gone}
             self._read = {key: read for key, read in self._read.items() if key[1] not in gone}
+
+
+def folded(
+    policy: Policy, facts: Iterable[Fact], contact: str, start: Snapshot | None = None
+) -> History:
+    """The history of these facts, as facts of `contact`."""
+    history = History(policy, start=start)
+    _learn(history, sorted(facts, key=_at), contact)
+    return history
+
+
+def _at(fact: Fact) -> datetime:
+    return fact.at
+
+
+def _learn(history: History, facts: Iterable[Fact], contact: str) -> None:
+    for fact in facts:
+        history.add(event_of(fact, contact), fact.arrived, fact.order)
 
 
 def keep_for(policy: Policy) -> timedelta:

@@ -39,7 +39,7 @@ from wa_fsm.events import (
     instant,
 )
 from wa_fsm.expiring import Expiring, Lease, claim_expiring, expiring
-from wa_fsm.folds import Fold, Folds, tidy
+from wa_fsm.folds import Folds, tidy
 from wa_fsm.identity import ContactChanged, SameContact, canonical
 from wa_fsm.lookback import Accuracy, ContactHistory, accuracy_of, history_of
 from wa_fsm.policy import Policy
@@ -50,6 +50,7 @@ from wa_fsm.situation import APPROVED, REGISTERED, START, Situation, situation_a
 from wa_fsm.stores import open_store
 from wa_fsm.stores.base import (
     Batch,
+    Fact,
     Link,
     LogRow,
     Status,
@@ -64,8 +65,8 @@ from wa_fsm.templates import plain_language
 Learnable: TypeAlias = KeyEvent | TemplateStatus | Delivered | SameContact | ContactChanged
 ModeOf: TypeAlias = Mode | Mapping[str, Mode]
 
-_OF_A_KEY = (CustomerMessage, CustomerCall, Sent, SendFailed)
-_EVENTS = (*_OF_A_KEY, TemplateStatus, Delivered, SameContact, ContactChanged)
+_FACTS = (CustomerMessage, CustomerCall, Sent)
+_EVENTS = (SendFailed, TemplateStatus, Delivered, SameContact, ContactChanged)
 NAMES = 4096  # names whose kept form is remembered: a spelling takes longer to read than a window
 
 
@@ -139,8 +140,10 @@ class Gatekeeper:
             StoreUnavailable: nothing was learnt.
             ValueError: an event's window would close beyond the year 9999.
         """
-        several = (events,) if isinstance(events, _EVENTS) else events
         when = self.now() if arrived is None else instant(arrived)
+        if isinstance(events, _FACTS):  # alone, as most of them come
+            return self.store.write(Batch((self._fact(events, when, 0),)))
+        several = (events,) if isinstance(events, _EVENTS) else events
         return self.store.write(self._batch(several, when))
 
     def seed(self, learnt: Iterable[tuple[Sequence[Learnable], datetime | None]]) -> Written:
@@ -171,10 +174,8 @@ class Gatekeeper:
         facts, links, statuses = [], [], []
         outcomes: dict[str, str] = {}
         for order, event in enumerate(events):
-            if isinstance(event, _OF_A_KEY):  # first, because most of them are
-                if event.at > self.policy.latest:
-                    raise ValueError(f"a window from {event.at} would close beyond year 9999")
-                facts.append(fact_of(event, self.name_of(event.contact), arrived, order))
+            if isinstance(event, (*_FACTS, SendFailed)):
+                facts.append(self._fact(event, arrived, order))
                 if isinstance(event, SendFailed):
                     outcomes[event.message_id] = f"failed {event.code}"
             elif isinstance(event, TemplateStatus):
@@ -189,6 +190,11 @@ class Gatekeeper:
             else:
                 outcomes.setdefault(event.message_id, "delivered")
         return Batch(facts, links, statuses, (), outcomes)
+
+    def _fact(self, event: KeyEvent, arrived: datetime, order: int) -> Fact:
+        if event.at > self.policy.latest:
+            raise ValueError(f"a window from {event.at} would close beyond year 9999")
+        return fact_of(event, self.name_of(event.contact), arrived, order)
 
     def name_of(self, contact: str) -> str:
         """The form in which a contact's name is kept: canonical, hashed where a key was given."""
@@ -294,21 +300,14 @@ class Gatekeeper:
         self, number: str, name: str, message: Message, now: datetime, at: datetime | None
     ) -> Decision:
         try:
-            fold = self._folds.of(number, name)
-            registry = self._templates(fold)
+            then, point, running, would, statuses, empty = self._folds.standing(
+                number, name, now, at
+            )
+            registry = self._templates(statuses)
         except StoreUnavailable as error:
             return self._without_store(message, now if at is None else instant(at), error)
-        history = fold.history
-        with fold.lock:
-            if at is not None:
-                then = instant(at)
-            else:
-                newest = history.newest
-                then = now if newest is None or newest <= now else newest
-            point, running = history.standing(then)
-            table, would = self._table, history.asks_would_allow
-            decision = decide_at(table, point, then, running, message, registry, would)
-        if fold.empty and decision.reason == "never_opened":
+        decision = decide_at(self._table, point, then, running, message, registry, would)
+        if empty and decision.reason == "never_opened":
             return self._of_a_stranger(decision)
         return decision
 
@@ -335,9 +334,9 @@ class Gatekeeper:
         answers = [self._table.fire(state, "template", known) for state in STATES]
         return len({(answer.allowed, answer.reason) for answer in answers}) == 1
 
-    def _templates(self, fold: Fold) -> Registry:
+    def _templates(self, statuses: int) -> Registry:
         number, registry = self._registry
-        if number != fold.statuses:
+        if number != statuses:
             number, learnt = self.store.statuses()
             registry = registry_of(self._source, learnt)
             self._registry = (number, registry)
@@ -360,11 +359,9 @@ class Gatekeeper:
         Raises:
             StoreUnavailable: the store cannot be read.
         """
-        fold, now = self._folds.of(number, self.name_of(contact)), self.now()
-        with fold.lock:
-            newest = fold.history.newest
-            later = now if newest is None or newest <= now else newest
-            return fold.history.at(later if at is None else at)
+        name, now = self.name_of(contact), self.now()
+        then, point, running, *_ = self._folds.standing(number, name, now, at)
+        return situation_at(self._table, point, then, running)
 
     def expiring(self, within: timedelta | str) -> Iterator[Expiring]:
         """Windows that end within a time from now, soonest first, streamed. It only looks.

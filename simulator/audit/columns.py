@@ -150,18 +150,25 @@ def _view(column: pa.Array, views: pa.Buffer, valid: pa.Buffer | None) -> tuple[
     return views.address + 16 * column.offset, bits, column.offset
 
 
-def taken(column: pa.Array, rows: np.ndarray) -> pa.Array:
-    """Some rows of a column of texts."""
+def owned(column: pa.Array, where: np.ndarray) -> pa.Array:
+    """The same texts in memory of their own, if views hold on to what a reader read."""
     import numpy as np
     import pyarrow as pa
 
     if not pa.types.is_string_view(column.type):
-        return column.take(pa.array(rows))
+        return column
     from .texts import ADDRESS_BITS, copy_texts
 
-    where, _ = refs(column)
-    ends = np.cumsum(where[rows] >> ADDRESS_BITS)
-    offsets = np.concatenate([[0], ends]).astype(np.int32)
+    offsets = np.zeros(len(where) + 1, np.int32)
+    np.cumsum(where >> ADDRESS_BITS, out=offsets[1:])
     data = np.empty(int(offsets[-1]), np.uint8)
-    copy_texts(fixed(where), fixed(np.ascontiguousarray(rows, np.int64)), fixed(offsets), data)
-    return pa.StringArray.from_buffers(len(rows), pa.py_buffer(offsets), pa.py_buffer(data))
+    copy_texts(fixed(where), fixed(offsets), data.ctypes.data)
+    return pa.StringArray.from_buffers(len(where), pa.py_buffer(offsets), pa.py_buffer(data))
+
+
+def buffers(column: pa.Array) -> tuple[int, int]:
+    """The addresses of the offsets of a column of texts, and of their bytes."""
+    _, offsets, data = column.buffers()
+    if offsets is None:
+        return 0, 0
+    return offsets.address + 4 * column.offset, 0 if data is None else data.address

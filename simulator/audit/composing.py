@@ -19,7 +19,7 @@ from .codes import (
 from .compiled import Numbers
 
 
-def compose(
+def compose(  # noqa: D417 (those of a kind are described together)
     at: Numbers, arrived: Numbers, latest: int, direction: Numbers, number: Numbers, kind: Numbers,
     template: Numbers, language: Numbers, status: Numbers, error: Numbers, category: Numbers,
     directions: Numbers, numbers: Numbers, acts: Numbers, templates: Numbers, languages: int,

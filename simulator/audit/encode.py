@@ -10,16 +10,16 @@ House rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from wa_fsm.events import CUSTOMER_KINDS, FREE_FORM_KINDS
 from wa_fsm.identity import canonical
 
 from ..seeding import UNKNOWN_FAILURE
 from . import codes
-from .columns import NO_TEXT, as_text, few, refs, texts
+from .columns import NO_TEXT, as_text, few, owned, refs, texts
 from .compiled import call, fixed
 from .composing import compose
 from .encoded import Encoded
@@ -48,7 +48,7 @@ _KINDS: Final = (
 
 def pieces(chunk: Chunk) -> Iterator[Chunk]:
     """The rows of a chunk in memory, so many at a time that encoding them is quick."""
-    found = chunk.rows() if callable(chunk.rows) else chunk.rows
+    found: Any = chunk.rows() if callable(chunk.rows) else chunk.rows
     done = 0
     for batch in [found] if hasattr(found, "num_rows") else found:
         for begin in range(0, batch.num_rows, AT_ONCE):
@@ -78,7 +78,8 @@ class _Reader:
 
     def __init__(self, chunk: Chunk, words: Words, latest: int, quick: bool) -> None:
         self.chunk, self.words, self.latest = chunk, words, latest
-        self.quick, self.rows = quick, chunk.rows
+        self.quick = quick
+        self.rows = cast("pa.RecordBatch", chunk.rows)
         self.size = self.rows.num_rows
         self.at, self.learnt = self._instants("at"), self._instants("arrived_at")
         self.names, self.bad_names = texts(self._column("customer"), self.size, quick=quick)
@@ -139,7 +140,10 @@ class _Reader:
             where, long = refs(self.names)
             self.bad_names |= _too_long(self.names, long)
             others, empty = name_keys(fixed(where), key)
+            if others:
+                self.names = owned(self.names, where)
             return key, others, empty
+        self.bad_names |= _too_long(self.names, 1)
         for row, name in enumerate(self.names.to_pylist()):
             digits = canonical(name) if name else ""
             if digits.isascii() and digits.isdigit() and 8 <= len(digits) <= 15:
@@ -154,11 +158,13 @@ class _Reader:
 
         hashes = np.zeros(self.size, np.uint32)
         if not self.quick:
+            self.bad_ids |= _too_long(self.ids, 1)
             return hashes, int(_empty(self.ids).sum())
         from .texts import id_hashes
 
         where, long = refs(self.ids)
         self.bad_ids |= _too_long(self.ids, long)
+        self.ids = owned(self.ids, where)
         return hashes, id_hashes(fixed(where), fixed(meta), hashes)
 
     def _tables(self) -> Iterator[np.ndarray | int]:
@@ -200,7 +206,7 @@ class _Reader:
         names, languages = self.few["template"], self.few["language"]
         many = len(languages.values)
         made = np.zeros(len(names.values) * many, np.int64)
-        occur = range(len(made))
+        occur: Sequence[int] = range(len(made))
         if many > 1:
             both = names.places.astype(np.int64) * many + languages.places
             occur = np.flatnonzero(np.bincount(both, minlength=len(made))).tolist()

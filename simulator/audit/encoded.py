@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .codes import RANK_BITS
-from .columns import taken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +43,8 @@ class Shown:
     @property
     def nbytes(self) -> int:
         """How much memory it takes."""
-        parts = [getattr(self, name) for name in self.__slots__]
+        slots: Iterable[str] = self.__slots__
+        parts = [getattr(self, name) for name in slots]
         return sum(getattr(part, "nbytes", 0) for part in parts)
 
 
@@ -79,8 +79,8 @@ class Encoded(Shown):
             None if self.arrived is None else self.arrived[rows],
             self.meta[rows],
             self.hash[rows],
-            taken(self.ids, rows),
-            None if self.names is None else taken(self.names, rows),
+            self.ids.take(rows),
+            None if self.names is None else self.names.take(rows),
             *self.where(rows),
         )
 
@@ -99,7 +99,7 @@ def joined(batches: Sequence[Encoded]) -> Encoded:
     if any(batch.names is not None for batch in batches):
         nothing = pa.string()
         named = [pa.nulls(len(b), nothing) if b.names is None else b.names for b in batches]
-        names = pa.concat_arrays([name.cast(nothing) for name in named])
+        names = pa.concat_arrays(named)
     places = [batch.where(np.arange(len(batch))) for batch in batches]
     return Encoded(
         np.concatenate([batch.key for batch in batches]),
@@ -107,7 +107,7 @@ def joined(batches: Sequence[Encoded]) -> Encoded:
         arrived,
         np.concatenate([batch.meta for batch in batches]),
         np.concatenate([batch.hash for batch in batches]),
-        pa.concat_arrays([batch.ids.cast(pa.string()) for batch in batches]),
+        pa.concat_arrays([batch.ids for batch in batches]),
         names,
         np.concatenate([np.broadcast_to(f, len(p)).astype(np.int32) for f, p in places]),
         np.concatenate([position for _, position in places]),

@@ -43,12 +43,14 @@ class Lot(Protocol):
     """Rows that are in memory, to be made facts of, some keys at a time.
 
     Attributes:
-        batches: of the rows, for showing them.
         quick: whether they are enough for compiled code.
     """
 
-    batches: Sequence[Shown]
     quick: bool
+
+    @property
+    def batches(self) -> Sequence[Shown]:
+        """Of the rows, for showing them."""
 
     def tasks(self, asking: Asking) -> Sequence[Callable[[], Facts]]:
         """Each gives the facts of some keys, in any thread."""

@@ -42,8 +42,8 @@ from .codes import (
     UNKNOWN_SENT,
 )
 from .compiled import machine_code
-from .memory import load8, load64
-from .texts import ADDRESS_BITS, mixed
+from .memory import load8, load32, load64
+from .texts import mixed
 
 PART_BITS: Final = 10
 PARTS: Final = 1 << PART_BITS
@@ -114,7 +114,7 @@ def _text(row: Any, firsts: Any, refs: Any) -> Any:
     Args:
         row: its number in the log.
         firsts: of each batch the number of its first row.
-        refs: of each batch the address of its refs, see ``texts.refs_of_offsets``.
+        refs: of each batch the address of its texts' offsets, and of their bytes.
     """
     batch, end = 0, len(firsts)
     while batch + 1 < end:
@@ -123,9 +123,8 @@ def _text(row: Any, firsts: Any, refs: Any) -> Any:
             batch = middle
         else:
             end = middle
-    ref = load64(refs[batch] + 8 * (row - firsts[batch]))
-    begin = ref & (1 << ADDRESS_BITS) - 1
-    return begin, begin + (ref >> ADDRESS_BITS)
+    place = refs[batch, 0] + 4 * (row - firsts[batch])
+    return refs[batch, 1] + load32(place), refs[batch, 1] + load32(place + 4)
 
 
 @machine_code
@@ -184,9 +183,7 @@ def gather(
                     groups += 1
                     break
                 same = heads[found, 0] == key and heads[found, 1] == number
-                if same and (
-                    key > 0 or _compare(row, heads[found, 2], firsts, refs) == 0
-                ):
+                if same and (key > 0 or _compare(row, heads[found, 2], firsts, refs) == 0):
                     break
                 slot = (slot + 1) & (size - 1)
             group[i] = found
@@ -388,9 +385,7 @@ def line_up(
 
 
 @machine_code
-def _sort(
-    line: Any, places: Any, size: Any, records: Any, firsts: Any, refs: Any
-) -> None:
+def _sort(line: Any, places: Any, size: Any, records: Any, firsts: Any, refs: Any) -> None:
     """Sort the facts of a key by place: instant and rank, then id."""
     if size <= _SMALL and _ranked(line, places, size):
         return

@@ -179,9 +179,12 @@ def _mask(column: pa.Array, value: bool = False) -> np.ndarray:
     if not value and column.null_count == 0:
         return np.zeros(len(column), bool)
     truths = column if value else column.is_null()
-    return truths.to_numpy(zero_copy_only=False).astype(bool)
+    mask: np.ndarray = truths.to_numpy(zero_copy_only=False).astype(bool)
+    return mask
 
 
 def _numbers(column: pa.Array) -> np.ndarray:
     """A column of numbers; 0 where it has none."""
-    return (column.fill_null(0) if column.null_count else column).to_numpy(zero_copy_only=False)
+    known = column.fill_null(0) if column.null_count else column
+    numbers: np.ndarray = known.to_numpy(zero_copy_only=False)
+    return numbers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wa_fsm.events import Template
 from wa_fsm.policy import Policy
@@ -97,7 +97,7 @@ def judged(facts: Facts, table: Tables, own: Own | None, *, quick: bool) -> Verd
         table.margin,
     )  # fmt: skip
     if known is None or gone is None:
-        inputs = facts.starts, facts.at, facts.event, *rest
+        inputs: tuple[Any, ...] = facts.starts, facts.at, facts.event, *rest
         call(quick, fold, inputs, (rule, point, opener))
     else:
         longest = int((facts.starts[1:] - facts.starts[:-1]).max())

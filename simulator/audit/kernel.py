@@ -103,9 +103,7 @@ def fold_known(
                 live[changed] = counts
                 if counts and gone[changed] < FOREVER:
                     size = _push(due, waiting, size, gone[changed], changed)
-                _refold(
-                    begin, changed, i, at, event, after, opens, lapse, over, stood, last, live
-                )
+                _refold(begin, changed, i, at, event, after, opens, lapse, over, stood, last, live)
             here, opened, inside = 0, NEVER, 0
             if i > begin:
                 here, opened = stood[i - 1], last[i - 1]

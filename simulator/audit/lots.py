@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from .columns import buffers
 from .encoded import Encoded
 from .facts import Asking, Facts, events
 from .packed import Packed, packed
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 _TASK: Final = 12_000  # records that are looked at together, more or less
 
@@ -38,8 +40,8 @@ class QuickLot:
         self.bases = np.array([batch.records.ctypes.data for batch in batches], np.int64)
         self.widths = np.array([batch.records.shape[1] for batch in batches], np.int64)
         self._events = events()
-        self._ids = _addresses([batch.id_refs for batch in batches])
-        self._names = _addresses([batch.name_refs for batch in batches])
+        self._ids = _addresses([batch.ids for batch in batches])
+        self._names = _addresses([batch.names for batch in batches])
 
     def tasks(self, asking: Asking) -> list[Callable[[], Facts]]:
         """See ``Lot``."""
@@ -94,7 +96,8 @@ def _ranges(sizes: Sequence[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def _addresses(arrays: Sequence[np.ndarray | None]) -> np.ndarray:
+def _addresses(columns: Sequence[pa.Array | None]) -> np.ndarray:
     import numpy as np
 
-    return np.array([0 if a is None else a.ctypes.data for a in arrays], np.int64)
+    pairs = [(0, 0) if column is None else buffers(column) for column in columns]
+    return np.array(pairs or [(0, 0)], np.int64)

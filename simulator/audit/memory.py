@@ -46,3 +46,27 @@ def load64(typing_context: Any, address: Any) -> Any:
         return builder.load(place, align=1)
 
     return types.int64(types.int64), generate
+
+
+@intrinsic
+def store8(typing_context: Any, address: Any, value: Any) -> Any:
+    """Write one byte, the lowest of the number."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+        builder.store(builder.trunc(args[1], ir.IntType(8)), place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
+def store64(typing_context: Any, address: Any, value: Any) -> Any:
+    """Write eight bytes."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.inttoptr(args[0], _WORD.as_pointer())
+        builder.store(args[1], place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate

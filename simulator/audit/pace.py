@@ -24,9 +24,7 @@ class Pace:
         self._lock = threading.Lock()
         self._start: float | None = None  # of the whole; what a resumed audit need not do
 
-    def at(
-        self, phase: Literal["reading", "judging"], rows: int, done: float | None
-    ) -> None:
+    def at(self, phase: Literal["reading", "judging"], rows: int, done: float | None) -> None:
         """Note how far it is.
 
         Args:

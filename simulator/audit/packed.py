@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .columns import refs
 from .compiled import fixed
 from .encoded import Encoded, Shown
 
@@ -21,15 +20,11 @@ class Packed(Shown):
     Attributes:
         records: by part, see ``groups.spread``.
         ends: where each part ends.
-        id_refs: where each id stands, see ``texts.refs_of_offsets``.
-        name_refs: the same of names, where there are some.
         ids, names, file, position: see ``Shown``.
     """
 
     records: np.ndarray
     ends: np.ndarray
-    id_refs: np.ndarray
-    name_refs: np.ndarray | None
     ids: pa.Array
     names: pa.Array | None
     file: np.ndarray | int
@@ -47,11 +42,9 @@ def packed(rows: Encoded) -> Packed:
     ends = np.zeros(groups.PARTS + 1, np.int64)
     came = np.empty(0, np.int64) if arrived is None else arrived
     columns = rows.key, rows.when, rows.hash, rows.meta, came
-    groups.spread(*map(fixed, columns), records, ends)
-    return Packed(
-        records, ends, refs(rows.ids)[0], None if rows.names is None else refs(rows.names)[0],
-        rows.ids, rows.names, rows.file, rows.position,
-    )  # fmt: skip
+    inputs: tuple[Any, ...] = (*map(fixed, columns), records, ends)
+    groups.spread(*inputs)
+    return Packed(records, ends, rows.ids, rows.names, rows.file, rows.position)
 
 
 def unpacked(rows: Packed) -> Encoded:

@@ -228,9 +228,7 @@ class Reading:
     def _on_disk(self, folder: Path) -> Spill:
         """Go on from what is in a work folder."""
         held = self.held
-        spill = held.spill = Spill(
-            folder, self.budget.about, self.threads.map, self.budget.buckets
-        )
+        spill = held.spill = Spill(folder, self.budget.about, self.threads.map, self.budget.buckets)
         held.words, self.days = spill.words, spill.days
         self.pieces, held.read = spill.pieces, spill.read
         for each in spill.rejects():

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from . import judged
+from .encoded import Encoded
 from .facts import Lot
 from .few import FewLot
 from .judged import Threads
@@ -86,11 +87,14 @@ class InMemory(_Result):
 
     def _count(self) -> tuple[Tally, pa.Table]:
         held = self.held
-        self.lot: Lot = FewLot(held.batches)
+        lot: Lot
         if held.quick:
             from .lots import QuickLot  # local: it needs compiled code
 
-            self.lot = QuickLot(held.batches, self.threads.map)
+            lot = QuickLot(held.batches, self.threads.map)
+        else:
+            lot = FewLot([batch for batch in held.batches if isinstance(batch, Encoded)])
+        self.lot = lot
         return self._lot_tally(self.lot, self.threads)
 
     def sends(self, only: Only | None = None, policy: int = 0) -> Iterator[pa.RecordBatch]:

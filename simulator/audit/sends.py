@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from wa_fsm.rows import STATES
 
 from . import codes
-from .columns import taken
 from .counting import AGAINST, DELIVERED_YET, NEEDLESS
 from .encoded import Shown
 from .facts import Facts
@@ -194,9 +193,9 @@ def _texts(rows: Rows, batches: Sequence[Shown]) -> tuple[Any, Any, np.ndarray, 
         if end > begin:
             here = rows.row[begin:end] - (upto - len(batch.ids))
             file, position = batch.where(here)
-            ids.append(taken(batch.ids, here))
+            ids.append(batch.ids.take(here))
             known = pa.nulls(end - begin, pa.string())
-            names.append(known if batch.names is None else taken(batch.names, here))
+            names.append(known if batch.names is None else batch.names.take(here))
             files.append(np.broadcast_to(file, end - begin))
             positions.append(position)
             begin = end

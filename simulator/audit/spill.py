@@ -123,6 +123,7 @@ class Spill:
         self._save()
 
     def in_buckets(self, batch: Encoded, first: int) -> tuple[pa.RecordBatch, list[int]]:
+        """See the function."""
         return in_buckets(batch, first, self.buckets)
 
     def finish(self, pieces: int, read: int) -> None:
@@ -268,6 +269,8 @@ def _joined(slices: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def from_arrow(rows: pa.RecordBatch) -> tuple[Encoded, np.ndarray]:
+    """Rows as they were before they were written, and their numbers in the log."""
+
     def numbers(name: str) -> np.ndarray:
         found: np.ndarray = rows.column(name).to_numpy(zero_copy_only=False)
         return found

@@ -206,6 +206,7 @@ class Tally:
             facts.at, facts.event, facts.row, verdict.rule, verdict.opener, table.margin,
             _ms(EDGES),
         )  # fmt: skip
+        outputs: tuple[Any, ...]
         outputs = self.policies[number].edges, near.far, near.found, near.place
         call(self.quick, near_edges, inputs, outputs)
         seen = int(np.bitwise_or.reduce(mark, initial=0))

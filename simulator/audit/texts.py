@@ -14,7 +14,7 @@ from numba import uint64
 
 from .codes import ACT_BITS, TEMPLATE
 from .compiled import machine_code
-from .memory import load8, load32, load64
+from .memory import load8, load32, load64, store8, store64
 
 _A: Final = np.uint64(0x9E3779B97F4A7C15)
 _B: Final = np.uint64(0xD6E8FEB86659FD93)
@@ -25,6 +25,7 @@ _BEYOND: Final = np.uint64(0x4646464646464646)
 _SIGNS: Final = np.uint64(0x8080808080808080)
 _EVEN: Final = np.uint64(0x000000FF000000FF)
 _TENS: Final = np.array([10**power for power in range(16)], np.int64)
+_VIEW_BITS: Final = 14  # four times as many slots as there may be values
 ADDRESS_BITS: Final = 48  # of a text's ref; its length stands above
 LONGEST: Final = (1 << 15) - 1  # bytes of a name or an id; a ref is not below zero
 _LEAST, _MOST = 8, 15  # digits of a phone number
@@ -177,44 +178,45 @@ def view_places(views: Any, valid: Any, first: Any, places: Any, found: Any) -> 
     Returns:
         How many values there are; -1: more than there is room for.
     """
-    count, size = 0, 4 * len(found)
+    count, size = 0, 1 << _VIEW_BITS
     slots = np.full(size, -1, np.int32)
-    low = high = np.int64(-1)
-    place = -1
     for i in range(len(places)):
         bit = first + i
         if valid and not load8(valid + (bit >> 3)) >> (bit & 7) & 1:
             places[i] = -1
             continue
         mine, more = load64(views + 16 * i), load64(views + 16 * i + 8)
-        if mine != low or more != high or place < 0:
-            low, high = mine, more
-            slot = np.int64(mixed(mine, more) & uint64(size - 1))
-            while True:
-                place = slots[slot]
-                if place < 0:
-                    if count == len(found):
-                        return -1
-                    slots[slot] = place = count
-                    found[count] = i
-                    count += 1
-                    break
-                other = views + 16 * found[place]
-                if load64(other) == mine and load64(other + 8) == more:
-                    break
-                slot = (slot + 1) & (size - 1)
+        slot = np.int64((uint64(mine) ^ uint64(more) * _B) * _A >> uint64(64 - _VIEW_BITS))
+        while True:
+            place = slots[slot]
+            if place < 0:
+                if count == len(found):
+                    return -1
+                slots[slot] = place = count
+                found[count] = i
+                count += 1
+                break
+            other = views + 16 * found[place]
+            if load64(other) == mine and load64(other + 8) == more:
+                break
+            slot = (slot + 1) & (size - 1)
         places[i] = place
     return count
 
 
 @machine_code
-def copy_texts(refs: Any, rows: Any, offsets: Any, data: Any) -> None:
-    """Copy the texts of some rows to where `offsets` says; both are Arrow's."""
-    for i in range(len(rows)):
-        ref = refs[rows[i]]
-        begin = ref & (1 << ADDRESS_BITS) - 1
-        for j in range(offsets[i + 1] - offsets[i]):
-            data[offsets[i] + j] = load8(begin + j)
+def copy_texts(refs: Any, offsets: Any, data: Any) -> None:
+    """Copy texts to where `offsets` says, from the address `data` on."""
+    for i in range(len(refs)):
+        begin, size = refs[i] & (1 << ADDRESS_BITS) - 1, refs[i] >> ADDRESS_BITS
+        to = data + offsets[i]
+        if size < 8:
+            for j in range(size):
+                store8(to + j, load8(begin + j))
+            continue
+        for j in range(0, size - 7, 8):
+            store64(to + j, load64(begin + j))
+        store64(to + size - 8, load64(begin + size - 8))
 
 
 @machine_code

@@ -36,9 +36,10 @@ def cut(length):
     return length - length % MS
 
 
-def rows_of_key(random, policy, number, customer, size=12, arrivals=True):
+def rows_of_key(random, policy, number, customer, size=12, arrivals=True, ids=0):
     """A few rows of one key: ties, repeats, late ones, clocks that are ahead, failures."""
     at, rows, lengths = NINE, [], gaps(policy)
+    names = (*IDS, *(f"id.{number}" for number in range(ids)))
     for _ in range(random.randint(1, size)):
         at += random.choice(lengths)
         if rows and random.random() < 0.15:
@@ -50,11 +51,11 @@ def rows_of_key(random, policy, number, customer, size=12, arrivals=True):
         elif random.random() < 0.5:
             row = dict.fromkeys(COLUMNS)
             row |= {"direction": "inbound", "kind": random.choice(INBOUND), "at": at}
-            row |= {"id": random.choice(IDS)}
+            row |= {"id": random.choice(names)}
         else:
             row = dict.fromkeys(COLUMNS)
             row |= {"direction": "outbound", "kind": random.choice(OUTBOUND), "at": at}
-            row |= {"id": random.choice(IDS), "category": random.choice(CATEGORIES)}
+            row |= {"id": random.choice(names), "category": random.choice(CATEGORIES)}
             if row["kind"] == "template":
                 row |= {"template": random.choice(("hello", "offer", "nobody")),
                         "language": random.choice((None, "en_US", "de"))}  # fmt: skip
@@ -74,13 +75,13 @@ def outcome(random):
     return status, random.choice(CODES) if failed else None
 
 
-def random_log(seed, policy, keys, size=12, arrivals=True):
+def random_log(seed, policy, keys, size=12, arrivals=True, ids=0):
     """Rows of many keys, mixed; contacts are phone numbers, in several spellings, and names."""
     random, rows = Random(seed), []
     for each in range(keys):
         name = random.choice((str(491700000000 + each), f"+49 171 {each:08}", f"US.{each:012}"))
         number = random.choice(("106540352242922", "business"))
-        rows += rows_of_key(random, policy, number, name, size, arrivals)
+        rows += rows_of_key(random, policy, number, name, size, arrivals, ids)
     random.shuffle(rows)
     return rows
 

@@ -92,7 +92,7 @@ def facts_of(rows, policy):
             failed = SendFailed(event.number, event.contact, event.at, event.id, failure_code(row))
             failures[number] = history.add(failed, arrived, number)
     facts = []
-    for number, row in rows:
+    for number, _ in rows:
         delivery = sent.get(number) or others[number]
         if delivery.duplicate:
             continue
@@ -159,7 +159,7 @@ def judged(log, policy, judge="truth", registry=None, categories=None):
         repeats += more
         skipped = {number for number, row in rows if unclassified(row)}
         status = {}
-        for number, row in rows:
+        for _, row in rows:
             if row["direction"] == "outbound" and row.get("status") in WENT_OUT:
                 status.setdefault(row["id"], set()).add(row["status"])
         asking = Asking(policy, judge, skipped)

@@ -23,7 +23,7 @@ SECOND = timedelta(seconds=1)
 
 @cache
 def conversations():
-    """Who wrote when: of each conversation pairs of whether the first one wrote, and the instant."""
+    """Who wrote when: of each conversation whether the first one wrote, and the instant."""
     path = Path(chitchat_dataset.__file__).with_name("dataset.json")
     found = []
     for conversation in json.loads(path.read_text()).values():

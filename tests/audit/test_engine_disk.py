@@ -128,8 +128,8 @@ from tests.audit import logs
 from tests.audit.test_engine_disk import POLICIES, with_rejects
 from wa_sim.audit.engine import audit
 log = logs.random_log("disk", POLICIES[0], 400)
-audit(with_rejects(log), POLICIES, few=0, buckets=8, work=Path(sys.argv[1]), inputs="log", memory=200_000,
-      threads=1)
+audit(with_rejects(log), POLICIES, few=0, buckets=8, work=Path(sys.argv[1]), inputs="log",
+      memory=200_000, threads=1)
 """
 
 

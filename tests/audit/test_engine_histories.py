@@ -33,8 +33,35 @@ def test_every_decision_is_that_of_history(spec, judge, few):
     found = audit(logs.chunks(log, 997), [policy], judge=judge, few=few, threads=2)
     expected, repeats = reference.judged(log, policy, judge)
     actual = reference.judged_by_audit(found)
-    different = {n: (log[n], expected.get(n), actual.get(n)) for n in expected.keys() | actual.keys()
+    either = expected.keys() | actual.keys()
+    different = {n: (log[n], expected.get(n), actual.get(n)) for n in either
                  if expected.get(n) != actual.get(n)}  # fmt: skip
     assert {} == different
     assert repeats == found.totals.duplicates
     assert len(expected) == found.totals.sends
+
+
+@pytest.mark.parametrize("judge", ["truth", "known"])
+@pytest.mark.parametrize("spec", SPECS[1:4])
+@pytest.mark.parametrize("few", [PLAIN, COMPILED], ids=["plain", "compiled"])
+def test_long_histories(spec, judge, few):
+    """A contact with many messages, of which many tie and repeat, is judged as any other."""
+    policy = policies.from_spec(spec)
+    log = logs.random_log(spec, policy, 6, size=900, ids=400)
+    found = audit(logs.chunks(log, 997), [policy], judge=judge, few=few)
+    expected, repeats = reference.judged(log, policy, judge)
+    assert expected == reference.judged_by_audit(found)
+    assert repeats == found.totals.duplicates
+
+
+@pytest.mark.parametrize("few", [PLAIN, COMPILED], ids=["plain", "compiled"])
+@pytest.mark.parametrize("spec", SPECS[:2])
+def test_without_arrivals_both_judges_agree(spec, few):
+    """Where nobody wrote down arrivals, what was known is what happened."""
+    policy = policies.from_spec(spec)
+    log = logs.random_log(spec, policy, KEYS, arrivals=False)
+    truth, known = (
+        audit(logs.chunks(log), [policy], judge=judge, few=few) for judge in ("truth", "known")
+    )
+    assert reference.judged_by_audit(truth) == reference.judged_by_audit(known)
+    assert truth.totals == known.totals

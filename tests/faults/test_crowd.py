@@ -8,7 +8,7 @@ import pytest
 from tests.faults.crowd import LONG, NOW, Child
 from tests.stores.rows import DAY, NINE, SECOND, N, fact, known
 from wa_fsm import History, policies
-from wa_fsm.standing import folded
+from wa_fsm.folds import folded
 from wa_fsm.stores import open_store
 from wa_fsm.stores.base import Batch
 

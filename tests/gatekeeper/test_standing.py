@@ -3,16 +3,18 @@
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, asdict
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.strategies import CONTACT, NUMBER, gaps, policy_of, stories, wrote
-from tests.gatekeeper.world import DAY, HOUR, NINE
-from wa_fsm import History, policies
+from tests.gatekeeper.world import DAY, FREE, HOUR, NINE
+from wa_fsm import CustomerMessage, History, policies
+from wa_fsm.folds import folded
 from wa_fsm.situation import conversation
-from wa_fsm.standing import Brief, folded
+from wa_fsm.standing import standing
 from wa_fsm.stores.base import event_of, fact_of
 from wa_fsm.stores.memory import MemoryStore
 from wa_fsm.stores.rows import FactRows, escaped, fact_values
@@ -45,24 +47,24 @@ def both(story, start=None):
     history = History(policy, start=start)
     for fact in facts:
         history.add(event_of(fact, CONTACT), fact.arrived, fact.order)
-    return Brief(table_of(policy), NUMBER, CONTACT, rows_of(facts), start), history
+    return partial(
+        standing, table_of(policy), (NUMBER, CONTACT), rows_of(facts).raw, start
+    ), history
 
 
-def say_the_same(brief, history, now):
-    assert brief.newest == history.newest
-    assert brief.standing(now) == history.standing(now)
-    assert brief.at(now) == history.at(now)
-    assert brief.last_opener(now) == history.last_opener(now)
-    asks = brief.asks_would_allow
-    assert (asks(now) if asks else ()) == history.would_allow(now)
+def say_the_same(looked, history, now):
+    assert looked(now, now) == (now, *history.standing(now))
+    newest = history.newest
+    later = now if newest is None or newest <= now else newest
+    assert looked(now) == (later, *history.standing(later))
 
 
 @given(stories(), st.data())
 def test_a_brief_look_says_what_a_history_says(story, data):
     """At any instant, also one before the newest fact, of any facts that a store may keep."""
-    brief, history = both(story)
-    say_the_same(brief, history, story.at)
-    say_the_same(brief, history, story.at - data.draw(gaps(story.rules)))
+    looked, history = both(story)
+    say_the_same(looked, history, story.at)
+    say_the_same(looked, history, story.at - data.draw(gaps(story.rules)))
 
 
 @given(stories(), st.data())
@@ -77,7 +79,7 @@ def test_a_conversation_is_the_same_however_it_was_made():
     """Its id is made when asked for, and nobody can tell: not by `==`, a set, a copy or a text."""
     table = table_of(policies.get("cloud-api"))
     fact = fact_of(wrote(NINE), CONTACT, NINE, 0)
-    _, ours = Brief(table, NUMBER, CONTACT, rows_of([fact]), None).standing(NINE)
+    _, _, ours = standing(table, (NUMBER, CONTACT), rows_of([fact]).raw, None, NINE)
     plain = conversation(NUMBER, CONTACT, "in.1", "user", NINE)
     other = conversation(NUMBER, CONTACT, "in.2", "user", NINE)
     assert ours is not plain
@@ -91,13 +93,12 @@ def test_a_conversation_is_the_same_however_it_was_made():
         ours.origin = "business"
 
 
-def test_it_knows_when_nothing_can_be_uncounted():
-    """Only where there is such a message does it say whom to ask."""
-    table = table_of(policies.get("cloud-api"))
-    for kind, asks in (("text", False), ("reaction", True)):
-        fact = fact_of(wrote(NINE, kind=kind), CONTACT, NINE, 0)
-        brief = Brief(table, NUMBER, CONTACT, rows_of([fact]), None)
-        assert (brief.asks_would_allow is not None) == asks
+def test_uncounted_messages_are_told_of_few_facts_too(anywhere):
+    """A refusal names the reactions that might have opened a window, and no other message."""
+    for kind, at, uncounted in (("text", NINE - 2 * DAY, ()), ("reaction", NINE, ("in.1",))):
+        anywhere.gate.record(CustomerMessage("shop", kind, at, "in.1", kind))
+        decision = anywhere.gate.check("shop", kind, FREE)
+        assert (decision.allowed, decision.uncounted) == (False, uncounted)
 
 
 @pytest.mark.parametrize("count", [1, 12, 13, 40])

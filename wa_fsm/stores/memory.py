@@ -16,6 +16,8 @@ from wa_fsm.stores.base import (
     Batch,
     Began,
     Claim,
+    Claimed,
+    Count,
     Fact,
     KeySnapshot,
     Known,
@@ -209,7 +211,9 @@ class MemoryStore:
             facts = [fact for key in sorted(self._facts) for fact in self._facts[key].values()]
             snapshots = [KeySnapshot(*key, shot) for key, shot in sorted(self._snapshots.items())]
             rows: list[Row] = [Began(self.began), *self._links, *self._statuses]
-            return iter([*rows, *snapshots, *facts, *self._log.values()])
+            rows += [*snapshots, *facts, *self._log.values()]
+            rows += [Claimed(Claim(*key, t), done) for key, (t, done) in self._claims.items()]
+            return iter([*rows, *(Count(*each) for each in self._counts.items())])
 
     def load(self, rows: Iterable[Row]) -> int:
         """Take rows in."""
@@ -220,9 +224,21 @@ class MemoryStore:
                 self.began = min(self.began, row.at)
             elif isinstance(row, KeySnapshot):
                 self.fold(row.number, row.contact, row.snapshot, ())
+            elif isinstance(row, Claimed):
+                self._take_in(row)
+            elif isinstance(row, Count):
+                with self._lock:
+                    self._counts[row.name] = max(self._counts[row.name], row.value)
             else:
                 self.write(batch_of([row]))
         return count
+
+    def _take_in(self, row: Claimed) -> None:
+        claim = row.claim
+        key = (claim.number, claim.contact, claim.opener)
+        with self._lock:
+            until, done = self._claims.get(key, (claim.until, False))
+            self._claims[key] = (max(until, claim.until), done or row.done)
 
     def prune(self, before: datetime) -> int:
         """Forget decisions and claims."""

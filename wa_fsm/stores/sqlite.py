@@ -419,9 +419,9 @@ def _plain(row: Iterable[Any]) -> tuple[Any, ...]:
 
 def _values(fact: Fact) -> tuple[Any, ...]:
     values = fact_values(fact)
-    number, contact, role, id_, at, arrived, order, data, opens_at = values
-    if is_plain(f"{number}{contact}{id_}{data}"):
+    if is_plain(values[0] + values[1] + values[3] + values[7]):
         return values
+    number, contact, role, id_, at, arrived, order, data, opens_at = values
     names = escaped(number), escaped(contact), role, escaped(id_)
     return (*names, at, arrived, order, escaped(data), opens_at)
 

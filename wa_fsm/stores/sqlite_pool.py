@@ -141,15 +141,6 @@ class Pool:
         there = os.stat(self.path)
         return there.st_dev, there.st_ino
 
-    def _take(self, mine: Process) -> sqlite3.Connection:
-        """A connection to the file that stands at the path, or stood there a moment ago."""
-        try:
-            if monotonic() < mine.look_again:
-                return mine.spare.pop()
-        except IndexError:  # there was none, or another thread took the last one
-            pass
-        return self._look(mine)
-
     def _look(self, mine: Process) -> sqlite3.Connection:
         """A connection, after a look whether the file is still the one that was opened."""
         try:
@@ -177,9 +168,12 @@ class Pool:
         while True:
             connection = None
             try:
-                connection = self._take(mine)
+                connection = spare.pop() if monotonic() < mine.look_again else self._look(mine)
                 found = work(connection)
             except BaseException as error:
+                if connection is None and isinstance(error, IndexError):
+                    mine.look_again = 0.0  # there was none, or another thread took the last one
+                    continue
                 if connection is not None:
                     connection.close()
                 if not isinstance(error, (sqlite3.Error, OSError)):

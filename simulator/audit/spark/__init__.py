@@ -12,6 +12,6 @@ House rules:
 
 from __future__ import annotations
 
-from .audit import audit
+from .engine import audit
 
 __all__ = ["audit"]

@@ -6,9 +6,10 @@ import pickle
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..encode import encode
+from ..encode import pieces as in_memory
 from ..encoded import Encoded, joined
 from ..plain import Chunk, Reject
 from ..sources.mapping import Columns, plain
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 SCHEMA: Final = "share int, first long, sort string, packet binary"
 ROWS, REJECTS = "rows", "rejects"
 FILE, PLACE = "__wa_file", "__wa_row"  # columns of what Spark reads: the file, and the row in it
-_SEGMENT: Final = 1 << 20  # rows that are put into packets together
-_YIELDS: Final = 32 << 20  # bytes of packets that are handed to Spark together
+_SEGMENT: Final = 1 << 19  # rows that are put into packets together
+_YIELDS: Final = 8 << 20  # bytes of packets that are handed to Spark together
 
 Numbered: TypeAlias = "tuple[Chunk, np.ndarray]"  # and of each row its number in the log
 
@@ -68,7 +69,7 @@ class Native:
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """Reads what a source has read and put into files. Called in Spark's workers.
+    """Reads what ``logs.Spool`` has put into files. Called in Spark's workers.
 
     Attributes:
         latest: see ``encode``.
@@ -89,7 +90,11 @@ class Spooled:
             for path in batch.column("path").to_pylist():
                 with open(path, "rb") as file:
                     for chunk, first in pickle.load(file):
-                        yield chunk, first + np.arange(chunk.rows.num_rows)
+                        for piece in in_memory(chunk):
+                            rows: Any = piece.rows
+                            numbers = np.arange(rows.num_rows) + first
+                            first += len(numbers)
+                            yield piece, numbers
 
 
 def _packets(chunks: Iterable[Numbered], latest: int, shares: int) -> Iterator[pa.RecordBatch]:

@@ -71,7 +71,7 @@ def _begin(builder: Any, master: str | None, submitted: bool) -> SparkSession:
         builder = builder.config("spark.ui.enabled", "false")
     with _to_file() as log:
         try:
-            return builder.getOrCreate()  # type: ignore[no-any-return]
+            return builder.getOrCreate()
         except Exception as error:
             raise NoEngine(f"Spark did not start ({_last(log) or error}); see {log}") from None
 

@@ -64,9 +64,9 @@ def audit(
     """Judge every send in a log. See ``engine.audit``, whose counts and tables are the same.
 
     Args:
-        chunks: the rows that Spark does not read itself.
+        chunks: the rows of files.
         policies: by whose rules.
-        log: what Spark reads, and how rows are numbered; from ``logs.divide``.
+        log: what Spark reads itself, and how rows are numbered; from ``logs.divide``.
         judge: by which facts.
         registry: what is known of templates.
         work: a folder that all workers see, for the rows of `chunks`; None: a temporary one, where
