@@ -21,7 +21,7 @@ SHELLS = {
 }
 READY = {
     "bash": "PS1='rea''dy> '; eval \"$(wa-sim completion bash)\"",
-    "zsh": "PS1='rea''dy> '; bindkey -e; autoload -Uz compinit && compinit -u -d /dev/null; "
+    "zsh": "PS1='rea''dy> '; bindkey -e; autoload -Uz compinit && compinit -u -D; "
     'eval "$(wa-sim completion zsh)"',
     "fish": "function fish_prompt; echo 'rea''dy> '; end; wa-sim completion fish | source",
 }

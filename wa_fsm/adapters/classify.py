@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -101,6 +102,11 @@ def door_of(url: str) -> tuple[str, str] | None:
     Args:
         url: absolute, or only a path.
     """
+    return _door_at(url.partition("?")[0])  # a query may hold a token, and is not kept
+
+
+@lru_cache(maxsize=256)
+def _door_at(url: str) -> tuple[str, str] | None:
     parts = [part for part in unquote(_path(url)).split("/") if part][-2:]
     if len(parts) < 2 or not _DIGITS.fullmatch(parts[0]):
         return None
