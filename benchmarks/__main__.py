@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 
-from benchmarks import diff, gatekeeper, html, rules, scenarios, search, sends, webhooks
+from benchmarks import audit, diff, gatekeeper, html, rules, scenarios, search, sends, webhooks
 
 
 def main() -> None:
@@ -20,6 +20,7 @@ def main() -> None:
     sends.main()
     webhooks.run()
     html.main()
+    audit.main()
 
 
 if __name__ == "__main__":

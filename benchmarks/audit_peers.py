@@ -58,6 +58,7 @@ def duckdb_query(name: str, path: Path, threads: int = 2) -> Counts:
     """The counts by a query of this name."""
     query = _DUCKDB[name].format(rows=_ROWS.format(path=path), day=DAY)
     with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
         connection.execute(f"set threads = {threads}")
         found = dict(connection.execute(query).fetchall())
     return found[True], found[False]

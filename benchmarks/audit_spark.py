@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,12 @@ from wa_sim.audit.spark.session import session
 from wa_fsm import policies
 
 CORES = 2
+WAYS = {
+    "local": (f"local[{CORES}]", "in one process"),
+    "reads": (f"local[{CORES}]", "which reads the files itself"),
+    "1": ("local-cluster[1,1,2048]", "1 executor"),
+    "2": ("local-cluster[2,1,2048]", "2 executors"),
+}
 FILES = 8
 PER_CONTACT = 10
 QUARTER = 90 * 86_400_000
@@ -80,18 +87,33 @@ def begin(master: str) -> Any:
     return made, time.perf_counter() - begun
 
 
-def processor() -> float:
-    """The seconds of processor time of this process and all that it has begun, which still run."""
-    parents, used = {}, {}
+def ours() -> dict[int, list[str]]:
+    """This process and all that it has begun: what the kernel tells of each, from its number."""
+    told = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            fields = stat.read_text().rpartition(")")[2].split()
-            parents[int(stat.parent.name)] = int(fields[1])
-            used[int(stat.parent.name)] = sum(map(int, fields[11:13]))
-    ours = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
-        ours |= more
-    return sum(used.get(pid, 0) for pid in ours) / os.sysconf("SC_CLK_TCK")
+            told[int(stat.parent.name)] = stat.read_text().rpartition(")")[2].split()
+    mine = {os.getpid()}
+    while more := {pid for pid, fields in told.items() if int(fields[1]) in mine} - mine:
+        mine |= more
+    return {pid: told[pid] for pid in mine if pid in told}
+
+
+def processor() -> float:
+    """The seconds of processor time of this process and all that it has begun, which still run."""
+    ticks = (int(tick) for fields in ours().values() for tick in fields[11:13])
+    return sum(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def largest() -> float:
+    """The most memory, in GiB, that one of Spark's Python workers ever had."""
+    most = 0
+    for pid in ours():
+        with contextlib.suppress(OSError):
+            if b"pyspark" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                status = Path(f"/proc/{pid}/status").read_text()
+                most = max(most, int(status.partition("VmHWM:")[2].split()[0]))
+    return most / (1 << 20)
 
 
 def timed(name: str, asked: Any, work: Any) -> tuple[float, float, Any]:
@@ -108,11 +130,24 @@ def timed(name: str, asked: Any, work: Any) -> tuple[float, float, Any]:
     return wall, cpu, found
 
 
+def told_of(took: dict[str, tuple[float, float]]) -> None:
+    """What the figures come to."""
+    wall, cpu = took["embedded"]
+    for name, said in (("local", "overhead"), ("reads", "the same where Spark reads")):
+        if name in took:
+            print(f"{said}: {took[name][0] / wall:.1f}x embedded by the wall, "
+                  f"{took[name][1] / cpu:.1f}x by processor time")  # fmt: skip
+    if {"1", "2"} <= took.keys():
+        gain = took["1"][0] / took["2"][0]
+        print(f"from 1 executor to 2: {gain:.2f}x as fast")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--heavy", type=float, default=0.0, help="share of one contact, 0 to 1")
+    parser.add_argument("--only", nargs="*", choices=WAYS, default=WAYS, help="ways of Spark")
     asked = parser.parse_args()
     os.environ["PYSPARK_PYTHON"] = sys.executable
     policy = [policies.get("cloud-api")]
@@ -124,38 +159,28 @@ def main() -> None:
         def here(threads: int) -> Any:
             return audit(read("plain", logs), policy, threads=threads, few=0).totals
 
-        def there() -> Any:
-            found = on_spark(read("plain", files), policy, told)
-            found.close()
-            return found.totals
-
-        def by_spark() -> Any:
-            found = on_spark([], policy, address)
+        def there(way: str) -> Any:
+            source = ([], address) if way == "reads" else (read("plain", files), told)
+            found = on_spark(source[0], policy, source[1])
             found.close()
             return found.totals
 
         print(f"{asked.rows:,} rows, {asked.heavy:.0%} of them of one contact, {CORES} cores")
         timed("embedded, 1 thread", asked, lambda: here(1))
-        wall, cpu, expected = timed(f"embedded, {CORES} threads", asked, lambda: here(CORES))
-        took: dict[str, list[float]] = {}
-        for name, master in (
-            ("local", f"local[{CORES}]"),
-            ("1 executor", "local-cluster[1,1,2048]"),
-            ("2 executors", "local-cluster[2,1,2048]"),
-        ):
+        took: dict[str, tuple[float, float]] = {}
+        *both, expected = timed(f"embedded, {CORES} threads", asked, lambda: here(CORES))
+        took["embedded"] = both[0], both[1]
+        for way in asked.only:
+            master, name = WAYS[way]
             spark, starting = begin(master)
             print(f"a session of {master} begins in {starting:.1f} s", flush=True)
-            *took[name], found = timed(f"Spark, {name}", asked, there)
-            assert found == expected, "Spark counts something else"
-            if name == "local":
-                *took["reads"], _ = timed("Spark reads the files itself", asked, by_spark)
+            *both, found = timed(f"Spark, {name}", asked, partial(there, way))
+            took[way] = both[0], both[1]
+            if way != "reads":  # its files have other names
+                assert found == expected, "Spark counts something else"
+            print(f"the largest of its Python workers had {largest():.2f} GiB", flush=True)
             spark.stop()
-        for name, said in (("local", "overhead"), ("reads", "the same where Spark reads")):
-            there_wall, there_cpu = took[name]
-            print(f"{said}: {there_wall / wall:.1f}x embedded by the wall, "
-                  f"{there_cpu / cpu:.1f}x by processor time")  # fmt: skip
-        gain = took["1 executor"][0] / took["2 executors"][0]
-        print(f"from 1 executor to 2: {gain:.2f}x as fast")
+        told_of(took)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from wa_fsm.policies import near
 
-from .mistakes import Notes, quoted, shown
+from .mistakes import Notes, or_none, quoted, shown
 
 BAD: Final[Any] = type("_Bad", (), {"__repr__": lambda _: "BAD"})()
 PLACEHOLDER: Final = "<[A-Za-z_][A-Za-z0-9_-]*>"
@@ -166,7 +166,10 @@ class OrNone:
             if node.value == "none":
                 return None
             if node.value:
-                return self.of.read(node, notes)
+                notes.reword = or_none
+                value = self.of.read(node, notes)
+                notes.reword = None
+                return value
         return unexpected(node, notes, self.what)
 
     def schema(self) -> Schema:

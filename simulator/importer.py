@@ -161,7 +161,7 @@ def classified(line: Mapping[str, Any], numbers: set[str]) -> tuple[datetime, Cl
     if "at" not in line:
         raise Wrong("a send without `at`; give the instant when the request left")
     at = _at(line["at"])
-    request = line["request"]
+    request = _unpacked(line["request"])
     if not isinstance(request, dict):
         raise Wrong("the `request` is no object; give the body of the request, or `{url, body}`")
     wrapped = "body" in request and "messaging_product" not in request
@@ -171,6 +171,16 @@ def classified(line: Mapping[str, Any], numbers: set[str]) -> tuple[datetime, Cl
     if url is None:
         url = f"/{_number(number, numbers)}/messages"
     return at, classify_send("POST", url, body if isinstance(body, (dict, str)) else None)
+
+
+def _unpacked(value: Any) -> Any:
+    """What a log keeps as a text of JSON; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _number(said: str | None, numbers: set[str]) -> str:
@@ -188,13 +198,8 @@ def _number(said: str | None, numbers: set[str]) -> str:
 
 def tried(story: Story, sent: Send, at: datetime, response: object) -> None:
     """Take in a send and what was answered to it."""
-    answer = mapping(response)
-    inner = answer.get("body")
-    if isinstance(inner, str):
-        try:
-            inner = json.loads(inner)
-        except (ValueError, RecursionError):
-            inner = None
+    answer = mapping(_unpacked(response))
+    inner = _unpacked(answer.get("body"))
     if isinstance(inner, Mapping):
         answer = inner
     names = [name for name in sent.names if name]

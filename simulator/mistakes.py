@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,12 +52,14 @@ class Notes:
         truncated: the document at hand ends in broken YAML; what it lacks may stand further down.
         folder: where the file is; what it names by a path is looked for from there.
         own_rules: ids of the refusals that the policy files in force add.
+        reword: changes each complaint that is made from now on; None: none.
     """
 
     file: str
     truncated: bool = False
     folder: str = ""
     own_rules: frozenset[str] = frozenset()
+    reword: Callable[[str], str] | None = None
     _found: dict[Mistake, None] = field(default_factory=dict)
 
     def add(self, node: Node, text: str) -> None:
@@ -72,7 +74,8 @@ class Notes:
 
     def put(self, line: int, column: int, text: str) -> None:
         """Something is wrong at this place; line and column count from 1."""
-        self._found[Mistake(self.file, line, column, text)] = None
+        said = text if self.reword is None else self.reword(text)
+        self._found[Mistake(self.file, line, column, said)] = None
 
     def take(self, mistakes: Iterable[Mistake]) -> None:
         """What is wrong with another file that this one names."""
@@ -86,9 +89,19 @@ class Notes:
         return sorted(self._found, key=lambda m: (m.file != self.file, m.line, m.column))
 
 
+def or_none(text: str) -> str:
+    """The same complaint where ``none`` would do too."""
+    said, asks, close = text.partition("; did you mean")
+    return f"{said}, or `none`{asks}{close}" if "expected" in said else text
+
+
 def quoted(text: str) -> str:
-    """The user's words in backticks, cut where they are long; "nothing" for an empty text."""
-    text = " ".join(text.splitlines())
+    """The user's words in backticks, cut where they are long; "nothing" for an empty text.
+
+    A line that ends inside stays one line; one that ends last is shown, as it could not be seen.
+    """
+    lines = text.splitlines()
+    text = " ".join(lines) + (r"\n" if lines and text != text.rstrip("\n\r\u2028\u2029") else "")
     if not text:
         return "nothing"
     return f"`{text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}`"

@@ -43,6 +43,21 @@ _UNPRINTABLE: Final = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
 _TOO_DEEP: Final = f"it is nested deeper than {DEEPEST} levels"
+# What to do, by libyaml's words (and those of the loader in Python, where they differ).
+_ADVICE: Final = (
+    (
+        "mapping values are not allowed",
+        "put a text with `: ` in it in quotes, or check the indentation",
+    ),
+    ("cannot start any token", "put a text that begins with this character in quotes"),
+    ("tab character", "indent with spaces"),
+    ("',' or ']'", "part the items with `,` and end the list with `]`"),
+    ("',' or '}'", "part the entries with `,` and end the mapping with `}`"),
+    ("quoted scalar", "end the text with the quote that it begins with"),
+    ("expected '-' indicator", "check the indentation"),
+    ("did not find expected key", "check the indentation"),
+    ("expected <block end>", "check the indentation"),
+)
 _no_tag: Final = "".format  # takes anything, gives ""
 
 
@@ -166,7 +181,8 @@ def _tell(error: yaml.MarkedYAMLError, notes: Notes) -> None:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     said = ", ".join(part for part in (error.context, error.problem) if part)
-    notes.put(line, column, f"broken YAML: {said}; what follows could not be read")
+    advice = next((f"; {do}" for sign, do in _ADVICE if sign in said), "")
+    notes.put(line, column, f"broken YAML: {said}{advice}; what follows could not be read")
 
 
 class _TooDeepError(yaml.MarkedYAMLError):

@@ -34,12 +34,23 @@ class _Name(Word):
 
     one: bool = False
 
+    @property
+    def what(self) -> str:
+        """As a message says it."""
+        return "a policy's name"
+
     def read(self, node: Node, notes: Notes) -> Any:
         """The policy, in a tuple of one; with `one`, as it is."""
         if node.__class__ is ScalarNode and is_file(node.value):
             told = _read(node, notes)
             return BAD if told is BAD else told.policy() if self.one else (told.policy(),)
         return Word.read(self, node, notes)
+
+    def _unknown(self, word: str) -> str:
+        if "," in word:
+            forms = "`[NAME, NAME]`, or one with options, as `{name: NAME, OPTION: VALUE}`"
+            return f"unknown policy {quoted(word)}; expected a name, a list of names, as {forms}"
+        return Word._unknown(self, word)
 
     def schema(self) -> Schema:
         """The names, or a path."""
@@ -96,7 +107,9 @@ class _PolicyMapping:
                 return (told.policy(**options),)
             return (_policy(told.name, tuple(options.items())),)
         except PolicyError as error:
-            notes.add(node, str(error))
+            blamed = (name for name in ("margin", "window") if f"the {name}" in str(error))
+            option = next((entries[name].node for name in blamed if name in entries), node)
+            notes.add(option, str(error))
             return BAD
 
     def schema(self) -> Schema:

@@ -6,7 +6,7 @@ which keys make sense on which step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -27,13 +27,13 @@ from wa_fsm.identity import canonical
 from wa_fsm.policies import near
 
 from .fields import BAD, Entries, Entry
-from .mistakes import Notes, quoted
+from .mistakes import Notes, or_none, quoted
 from .model import Registered, language
 from .times import Time, TimeError
 
 ACTORS: Final = ("customer", "business", "ask", "platform")
 _OF_SENDS: Final = ("allowed", "refused", "error_code")
-_TIMES: Final = ("window_closes_at", "free_form_until")
+TIMES: Final = ("window_closes_at", "free_form_until")
 # event, kind, message, facts and template, as in `Step`
 _Said: TypeAlias = tuple[str, str | None, Message | None, tuple[Event, ...], str | None]
 
@@ -170,14 +170,16 @@ class Timeline:
             return None
         return value
 
-    def _resolve(self, entry: Entry | None, above: datetime | None) -> datetime | None:
+    def _resolve(
+        self, entry: Entry | None, above: datetime | None, word: Callable[[str], str] = str
+    ) -> datetime | None:
         if entry is None or entry.value is BAD:
             return None
         time: Time = entry.value
         try:
             value = time.resolve(self.start, above, self._ids)
         except TimeError as error:
-            self.notes.add(entry.node, str(error))
+            self.notes.add(entry.node, word(str(error)))
             return None
         except OverflowError:
             said = f"{quoted(_written(entry.node))} is outside the years 1 to 9999"
@@ -278,11 +280,13 @@ class Timeline:
 
     def _names_no_send(self, message: Entry, key: tuple[str, str]) -> None:
         sent = sorted(self._sent.get(key, ()))
-        told = f"; {near(message.value, sent)}" if sent else ""
+        told = (
+            near(message.value, sent) if sent else "expected the `id` of a send that stands above"
+        )
         self.notes.add(
             message.node,
             f"{quoted(message.value)} is no earlier business step of the number {quoted(key[0])} "
-            f"and the contact {quoted(key[1])}{told}",
+            f"and the contact {quoted(key[1])}; {told}",
         )
 
     def _listed(self, name: Entry, tag: Entry | None) -> None:
@@ -314,8 +318,8 @@ class Timeline:
         values: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for name, (key, _, value) in entry.value.items():
-            if name in _TIMES and value is not None:
-                value = self._resolve(entry.value[name], arrived)
+            if name in TIMES and value is not None:
+                value = self._resolve(entry.value[name], arrived, or_none)
             elif name == "rule" and value.__class__ is str:
                 value = (value,)
             values[name] = value

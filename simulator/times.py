@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final, Literal
 
-from wa_fsm.durations import format_duration, parse_duration
+from wa_fsm.durations import format_duration, meant, parse_duration
 from wa_fsm.policies import near
 
 from .mistakes import quoted
@@ -239,16 +239,24 @@ def _bad(base: str, text: str) -> str:
         return f"bad time {quoted(text)}; around `+` and `-` stands exactly one space"
     if re.fullmatch(r"\S+[+]\S+", base):
         return f"bad time {quoted(text)}; around `+` and `-` after a base stand spaces"
-    return f"bad time {quoted(text)}; {EXPECTED}"
+    return f"bad time {quoted(text)}; {EXPECTED}{_hint(base)}"
+
+
+def _hint(base: str) -> str:
+    length = meant(base)
+    return f"; did you mean `{length}`?" if length else ""
 
 
 def _bad_instant(text: str) -> str:
     if _INSTANT.fullmatch(text):
-        return f"{quoted(text)} is no instant of the calendar and clock"
+        return (
+            f"{quoted(text)} is no instant of the calendar and clock; expected a day that "
+            "there is, `00:00:00` to `23:59:59`, and the years 1 to 9999 in UTC"
+        )
     form = "expected `YYYY-MM-DDThh:mm:ss[.fff]` with `Z` or `±hh:mm`"
     if _TOO_FINE.search(text):
         return _too_fine(text)
-    if not _ZONE.search(text[10:]):
+    if _LIKE_AN_INSTANT.fullmatch(text) and not _ZONE.search(text[10:]):
         return f"{quoted(text)} has no time zone; {form}"
     return f"bad instant {quoted(text)}; {form}"
 
@@ -264,9 +272,10 @@ def _unknown_id(text: str, ids: Mapping[str, datetime | None]) -> str:
         return _too_fine(text)
     if text.startswith("-"):
         return f"{quoted(text)} is before `start`; {EXPECTED}"
-    hint = near(text, ids) if ids else ""
-    meant = hint[hint.rindex("did you mean") :] if "did you mean" in hint else ""
     if _LIKE_AN_INSTANT.fullmatch(text):
         return _bad_instant(text)
-    said = f"bad time {quoted(text)}: no step above has this id; "
-    return said + (meant or EXPECTED)
+    said = near(text, ids) if ids else ""
+    close = said[said.rindex("did you mean") :] if "did you mean" in said else ""
+    if not close and (length := _hint(text)):
+        return f"bad time {quoted(text)}; {EXPECTED}{length}"
+    return f"bad time {quoted(text)}: no step above has this id; {close or EXPECTED}"

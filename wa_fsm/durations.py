@@ -19,6 +19,19 @@ _DURATION: Final = re.compile(
 )
 _EXPECTED: Final = "expected a duration such as `24h`, `2h 30m`, `1.5s` or `90ms`"
 MILLISECOND: Final = timedelta(milliseconds=1)
+_LONGEST: Final = 60
+_BREAK: Final = re.compile("\r\n|[\n-\r\x1c-\x1e\x85\u2028\u2029]")
+_PART: Final = re.compile(r" *([0-9]{1,9}(?:[.,][0-9]{1,3})?) *([a-z]+)")
+_SAID: Final = re.compile(rf"(?:{_PART.pattern})+ *")
+_SPOKEN: Final = {
+    1: "ms msec msecs millisecond milliseconds",
+    1000: "s sec secs second seconds",
+    60_000: "m min mins minute minutes",
+    3_600_000: "h hr hrs hour hours",
+    86_400_000: "d day days",
+    604_800_000: "w week weeks",
+}
+_UNITS: Final = {word: length for length, words in _SPOKEN.items() for word in words.split()}
 
 
 def parse_duration(text: str) -> timedelta:
@@ -29,7 +42,9 @@ def parse_duration(text: str) -> timedelta:
     """
     match = _DURATION.fullmatch(text)
     if match is None or not text:
-        raise ValueError(f"bad duration `{text}`; {_EXPECTED}")
+        hint = meant(text)
+        hint = f"; did you mean `{hint}`?" if hint else ""
+        raise ValueError(f"bad duration `{_cut(text)}`; {_EXPECTED}{hint}")
     days, hours, minutes, seconds, fraction, millis = match.groups()
     try:
         return timedelta(
@@ -40,7 +55,30 @@ def parse_duration(text: str) -> timedelta:
             milliseconds=int(millis or 0) + int((fraction or "0").ljust(3, "0")),
         )
     except (OverflowError, ValueError):
-        raise ValueError(f"`{text}` is too long a time; expected less than 10000 years") from None
+        said = f"`{_cut(text)}` is too long a time; expected less than 10000 years"
+        raise ValueError(said) from None
+
+
+def meant(text: str) -> str:
+    """The duration that a text such as ``1.5h``, ``10 min`` or ``2h1d`` means; empty where none.
+
+    It is for "did you mean": such a text is not read, because ``1h30`` could be two things.
+    """
+    text = text.casefold()
+    if not _SAID.fullmatch(text):
+        return ""
+    total = 0.0
+    for number, unit in _PART.findall(text):
+        if unit not in _UNITS:
+            return ""
+        total += float(number.replace(",", ".")) * _UNITS[unit]
+    return format_duration(MILLISECOND * round(total)) if total < _UNITS["d"] * 36_500 else ""
+
+
+def _cut(text: str) -> str:
+    """The user's words, on one line and cut where they are long."""
+    text = _BREAK.sub(r"\\n", text)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def format_duration(value: timedelta) -> str:

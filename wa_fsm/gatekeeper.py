@@ -41,7 +41,7 @@ from wa_fsm.events import (
 from wa_fsm.expiring import Expiring, Lease, claim_expiring, expiring
 from wa_fsm.folds import Folds, tidy
 from wa_fsm.identity import ContactChanged, SameContact, canonical
-from wa_fsm.lookback import Accuracy, ContactHistory, accuracy_of, history_of
+from wa_fsm.lookback import Accuracy, ContactHistory, accuracy_of, history_of, person
 from wa_fsm.policy import Policy
 from wa_fsm.registry import Registry, TemplatesSource, registry_of
 from wa_fsm.rows import STATES
@@ -58,6 +58,7 @@ from wa_fsm.stores.base import (
     StoreUnavailable,
     Written,
     fact_of,
+    outcome_row,
 )
 from wa_fsm.table import table_of
 from wa_fsm.templates import plain_language
@@ -84,7 +85,8 @@ class Gatekeeper:
             a mapping from number to mode (``*`` for the others; without it they are enforced).
         now: the clock, a function that gives an aware datetime.
         on_store_error: ``raise`` StoreUnavailable, or ``refuse`` with that reason.
-        contact_key: a secret by which names of contacts are kept as keyed hashes.
+        contact_key: a secret by which names of contacts, and ids of messages because they hold a
+            phone number, are kept as keyed hashes.
         on_decision: is given each entry of the decision log as a line of JSON.
         log: whether the decision log is kept in the store.
 
@@ -166,18 +168,17 @@ class Gatekeeper:
                 [fact for part in parts for fact in part.facts],
                 [link for part in parts for link in part.links],
                 [status for part in parts for status in part.statuses],
-                outcomes={k: v for part in parts for k, v in part.outcomes.items()},
+                outcomes=[row for part in parts for row in part.outcomes],
             )
         )
 
     def _batch(self, events: Iterable[Learnable], arrived: datetime) -> Batch:
-        facts, links, statuses = [], [], []
-        outcomes: dict[str, str] = {}
+        facts, links, statuses, outcomes = [], [], [], []
         for order, event in enumerate(events):
             if isinstance(event, (*_FACTS, SendFailed)):
                 facts.append(self._fact(event, arrived, order))
                 if isinstance(event, SendFailed):
-                    outcomes[event.message_id] = f"failed {event.code}"
+                    outcomes.append(self._outcome(event, arrived, f"failed {event.code}"))
             elif isinstance(event, TemplateStatus):
                 spoken = plain_language(event.language or "")
                 row = Status(event.name, spoken, event.status, event.at, arrived, order)
@@ -188,13 +189,18 @@ class Gatekeeper:
             elif isinstance(event, ContactChanged):
                 links.append(Link("next", self.name_of(event.old), self.name_of(event.new)))
             else:
-                outcomes.setdefault(event.message_id, "delivered")
+                outcomes.append(self._outcome(event, arrived, "delivered"))
         return Batch(facts, links, statuses, (), outcomes)
 
     def _fact(self, event: KeyEvent, arrived: datetime, order: int) -> Fact:
         if event.at > self.policy.latest:
             raise ValueError(f"a window from {event.at} would close beyond year 9999")
-        return fact_of(event, self.name_of(event.contact), arrived, order)
+        fact = fact_of(event, self.name_of(event.contact), arrived, order)
+        return fact if self._key is None else fact._replace(id=self.id_of(fact.id))
+
+    def _outcome(self, event: SendFailed | Delivered, arrived: datetime, what: str) -> LogRow:
+        name = self.name_of(event.contact)
+        return outcome_row(event.number, name, arrived, self.id_of(event.message_id), what)
 
     def name_of(self, contact: str) -> str:
         """The form in which a contact's name is kept: canonical, hashed where a key was given."""
@@ -202,9 +208,14 @@ class Gatekeeper:
 
     def _name(self, contact: str) -> str:
         name = canonical(contact)
-        if self._key is None:
-            return name
-        return hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()[:32]
+        return name if self._key is None else _hashed(self._key, name)
+
+    def id_of(self, message_id: str) -> str:
+        """The form in which a message's or a call's id is kept: hashed where a key was given.
+
+        WhatsApp's ids hold the contact's phone number, in base64.
+        """
+        return message_id if self._key is None else _hashed(self._key, f"id {message_id}")
 
     # -- answering ---------------------------------------------------------------------------
 
@@ -425,7 +436,7 @@ class Gatekeeper:
         """Erase one person in facts, log, claims and links of all numbers.
 
         Args:
-            contact: any of their names; all of them go.
+            contact: any of their names; all of them go, and those that they had before.
 
         Returns:
             How many rows went.
@@ -434,8 +445,8 @@ class Gatekeeper:
             StoreUnavailable: the store cannot be written.
         """
         self.flush()
-        names = self.store.read("", self.name_of(contact)).names
-        gone = self.store.forget(names)
+        names = person(self.store, self.name_of(contact))
+        gone = self.store.forget(sorted(names))
         self._folds.forget(names)
         self._named.cache_clear()
         return gone
@@ -474,6 +485,10 @@ class Gatekeeper:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _hashed(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _policy(policy: Policy | str, margin: timedelta | str | None) -> Policy:

@@ -70,12 +70,25 @@ def history_of(store: Store, number: str, name: str, seen: set[str]) -> ContactH
     )
 
 
+def person(store: Store, name: str) -> set[str]:
+    """All names of a contact, and those that it had before."""
+    found: set[str] = set()
+    asked = {name}
+    while asked:
+        names = store.read("", asked.pop()).names
+        found |= set(names)
+        links = store.links(names)
+        asked |= {link.a for link in links if link.how == "next" and link.b in names}
+        asked -= found
+    return found
+
+
 def accuracy_of(store: Store) -> Accuracy:
     """Where WhatsApp and the gate disagreed, by the decision log of a store."""
     codes = {f"failed {code}" for code in REFUSAL_CODES}
     refused, delivered = [], []
     for row in store.log():  # streamed: what agrees is not kept
-        if row.message_id and row.allowed and row.outcome in codes:
+        if row.allowed and row.outcome in codes:
             refused.append(row)
         elif row.message_id and not row.allowed and row.outcome == "delivered":
             delivered.append(row)

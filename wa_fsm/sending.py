@@ -84,8 +84,9 @@ class Sending:
         """
         self._still_open()
         gate = self._gate
-        fact = Sent(self._number, self._contact, self.decision.at, message_id, self._message)
-        row = self.entry.row("sent", message_id)
+        id_ = gate.id_of(message_id)
+        fact = Sent(self._number, self._contact, self.decision.at, id_, self._message)
+        row = self.entry.row("sent", id_)
         gate.record_sent(fact, self.left, row, others if wa_id is None else (wa_id, *others))
         self.outcome = "sent"
         gate.decisions.tell([row])

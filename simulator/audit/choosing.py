@@ -69,7 +69,7 @@ def _candidates(audit: Audit, most: int) -> Iterator[Chosen]:
     for row in _of_each(audit.sends("disagreement"), apart, ("disagreement",), most):
         yield _one(row, *_disagreement(row))
     if totals.verdicts[0].needless:
-        for row in _of_each(audit.sends("needless"), {("template_approved",)}, ("reason",), most):
+        for row in _of_each(audit.sends("needless"), {(True,)}, ("allowed",), most):
             yield _one(row, "A template where free-form would have done", "needless-template")
     for row in filter(is_near, audit.picked("near_misses").to_pylist()):
         yield _one(row, "Near the end of the window", f"near-{row['reason']}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NO_TEXT: Final = "expected text, or a whole number"
 _FEW: Final = 1 << 12  # different values that are looked for in views
+_IN_VIEW: Final = 12  # bytes of a text that stands in its view
 _WHOLE: Final = 1 << 53  # beyond it a float is no exact number any more
 
 
@@ -68,8 +69,6 @@ def _few_views(column: pa.Array) -> Few | None:
     if count < 0:
         return None
     values = [column[row].as_py() or None for row in rows[:count].tolist()]
-    if column.null_count:
-        places[places < 0] = count
     return Few([*values, None], places)
 
 
@@ -150,25 +149,82 @@ def _view(column: pa.Array, views: pa.Buffer, valid: pa.Buffer | None) -> tuple[
     return views.address + 16 * column.offset, bits, column.offset
 
 
-def owned(column: pa.Array, where: np.ndarray) -> pa.Array:
-    """The same texts in memory of their own, if views hold on to what a reader read."""
-    import numpy as np
+class Texts:
+    """Texts where a reader left them. Copying them would take as long as reading them did.
+
+    Args:
+        refs: where each stands, see ``texts.refs_of_offsets``.
+        keep: what holds the memory, a list of buffers.
+    """
+
+    __slots__ = ("_keep", "refs")
+
+    def __init__(self, refs: np.ndarray, keep: Sequence[pa.Buffer | None]) -> None:
+        self.refs, self._keep = refs, keep
+
+    @classmethod
+    def of(cls, column: pa.Array | Texts) -> Texts:
+        """The texts of a column."""
+        if isinstance(column, Texts):
+            return column
+        found, _ = refs(column)
+        return cls(found, held(column, found))
+
+    def __len__(self) -> int:
+        return len(self.refs)
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory they take."""
+        kept: int = sum(each.size for each in self._keep if each is not None)
+        return self.refs.nbytes + kept
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Of each in bytes."""
+        from .texts import ADDRESS_BITS
+
+        return self.refs >> ADDRESS_BITS
+
+    def only(self, rows: np.ndarray) -> Texts:
+        """Some of them, which hold on to the memory of all."""
+        return Texts(self.refs[rows], self._keep)
+
+    def take(self, rows: np.ndarray) -> pa.Array:
+        """Some of them, in memory of their own."""
+        return self.only(rows).copied()
+
+    def copied(self) -> pa.Array:
+        """All of them, in memory of their own."""
+        import numpy as np
+        import pyarrow as pa
+
+        from .texts import copy_texts
+
+        offsets = np.zeros(len(self) + 1, np.int32)
+        np.cumsum(self.lengths, out=offsets[1:])
+        data = np.empty(int(offsets[-1]), np.uint8)
+        copy_texts(fixed(self.refs), fixed(offsets), data.ctypes.data)
+        return pa.StringArray.from_buffers(len(self), pa.py_buffer(offsets), pa.py_buffer(data))
+
+
+def held(column: pa.Array, where: np.ndarray) -> list[pa.Buffer | None]:
+    """The buffers that texts stand in. Views only point at texts that are longer than they."""
     import pyarrow as pa
 
-    if not pa.types.is_string_view(column.type):
-        return column
-    from .texts import ADDRESS_BITS, copy_texts
+    from .texts import ADDRESS_BITS
 
-    offsets = np.zeros(len(where) + 1, np.int32)
-    np.cumsum(where >> ADDRESS_BITS, out=offsets[1:])
-    data = np.empty(int(offsets[-1]), np.uint8)
-    copy_texts(fixed(where), fixed(offsets), data.ctypes.data)
-    return pa.StringArray.from_buffers(len(where), pa.py_buffer(offsets), pa.py_buffer(data))
+    found: list[pa.Buffer | None] = column.buffers()
+    if not pa.types.is_string_view(column.type) or not len(where):
+        return found[2:]
+    return found[2:] if int(where.min()) >> ADDRESS_BITS > _IN_VIEW else found[1:]
 
 
-def buffers(column: pa.Array) -> tuple[int, int]:
-    """The addresses of the offsets of a column of texts, and of their bytes."""
-    _, offsets, data = column.buffers()
-    if offsets is None:
-        return 0, 0
-    return offsets.address + 4 * column.offset, 0 if data is None else data.address
+def some(column: pa.Array | Texts, rows: np.ndarray) -> pa.Array | Texts:
+    """Some of the texts of a column, in the order given."""
+    return column.only(rows) if isinstance(column, Texts) else column.take(rows)
+
+
+def copied(column: pa.Array | Texts) -> pa.Array:
+    """Texts as Arrow's plain ones."""
+    return column.copied() if isinstance(column, Texts) else column

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     import numpy as np
 
     Numbers: TypeAlias = np.ndarray[Any, Any] | list[int]
+    Counts: TypeAlias = np.ndarray[Any, Any]  # of two dimensions
 else:
-    Numbers = Any
+    Numbers = Counts = Any
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MODULES: Final = (
-    "codes", "compiled", "composing", "counting", "groups", "kernel", "memory", "texts",
+    "codes", "compiled", "composing", "counting", "groups", "kernel", "lines", "memory", "repeats",
+    "texts",
 )  # fmt: skip
 _INNER: set[Callable[..., Any]] = set()
 _lock = threading.RLock()

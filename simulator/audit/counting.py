@@ -23,9 +23,10 @@ from .codes import (
     STATUS_AT,
     STATUS_FAILED,
     TEMPLATE_AT,
+    UNKNOWN_FAILED,
     UNKNOWN_SENT,
 )
-from .compiled import Numbers
+from .compiled import Counts, Numbers
 
 DAY = 86_400_000
 # What may be marked of a send. The numbers are bits.
@@ -87,8 +88,8 @@ def refuse(
 def tally(
     at: Numbers, event: Numbers, meta: Numbers, rule: Numbers, point: Numbers, other: Numbers,
     allows: Numbers, free: Numbers, change: Numbers, disagrees: Numbers, first_day: int,
-    days: Numbers, mark: Numbers, by_day: Numbers, by_number: Numbers, by_template: Numbers,
-    needless: Numbers, against: Numbers, delivered: Numbers, changes: Numbers,
+    days: Numbers, mark: Numbers, by_day: Counts, by_number: Counts, by_template: Counts,
+    needless: Numbers, against: Numbers, delivered: Numbers, changes: Counts,
 ) -> None:  # fmt: skip
     """Count one policy's verdicts, and mark what deserves to be looked at.
 
@@ -101,7 +102,7 @@ def tally(
         other: `rule` under the first policy.
         allows: 1 for each rule that allows.
         free: (outside, inside the margin) × point, flat: 1 where the rows allow free-form.
-        change: rule under the first policy × rule: CHANGED and TURNED where that is so.
+        change: rule under the first policy × rule, flat: CHANGED and TURNED where that is so.
         disagrees: 1 for each error code's number that refuses for the window or the template.
         first_day: of the log, in days from 1970 on.
         days: from a day, less `first_day`, to its row in `by_day`.
@@ -121,15 +122,15 @@ def tally(
             continue
         what, about, here, seen = event[i], meta[i], point[i], 0
         may = allows[answer]
-        by_day[days[at[i] // DAY - first_day]][answer] += 1
-        by_number[(about >> NUMBER_AT) & (MOST_NUMBERS - 1)][answer] += 1
-        changes[other[i]][answer] += 1
-        seen = change[other[i]][answer]
+        by_day[days[at[i] // DAY - first_day], answer] += 1
+        by_number[(about >> NUMBER_AT) & (MOST_NUMBERS - 1), answer] += 1
+        changes[other[i], answer] += 1
+        seen = change[other[i] * len(allows) + answer]
         if not may:
             seen += REFUSED
         template = (what - SENT_AT) % ASKS != FREE
         if template:
-            by_template[(about >> TEMPLATE_AT) & (MOST_TEMPLATES - 1)][answer] += 1
+            by_template[(about >> TEMPLATE_AT) & (MOST_TEMPLATES - 1), answer] += 1
         if what >= FAILED_AT:
             code = (about >> CODE_AT) & (MOST_CODES - 1)
             if may and disagrees[code]:
@@ -161,7 +162,7 @@ def common(
         bounds: upper ends of the stretches of waiting, rising; what is longer comes last.
         events: counts of events are added here.
         numbers: 1 is written here for each business number that occurs.
-        failed: of error codes' numbers.
+        failed: of error codes' numbers, for the sends that are judged.
         waits: of stretches.
     """
     unanswered = 0
@@ -181,7 +182,7 @@ def common(
                         stretch += 1
                     waits[stretch] += 1
                     since = NEVER
-            elif FAILED_AT <= what < UNKNOWN_SENT:
+            elif FAILED_AT <= what < UNKNOWN_FAILED:
                 failed[(meta[i] >> CODE_AT) & (MOST_CODES - 1)] += 1
         if since != NEVER:
             unanswered += 1

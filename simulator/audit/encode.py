@@ -19,7 +19,7 @@ from wa_fsm.identity import canonical
 
 from ..seeding import UNKNOWN_FAILURE
 from . import codes
-from .columns import NO_TEXT, as_text, few, owned, refs, texts
+from .columns import NO_TEXT, Texts, as_text, few, held, refs, texts
 from .compiled import call, fixed
 from .composing import compose
 from .encoded import Encoded
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-AT_ONCE: Final = 1 << 17  # rows; what they need on the way stays in the processor's own memory
+AT_ONCE: Final = 1 << 20  # rows; memory in large pieces comes in large pages, which is much quicker
 LONGEST: Final = (1 << 15) - 1  # bytes of a name or an id, see ``texts``
 _SHOWN: Final = 200
 _DIRECTIONS: Final = {"inbound": 0, "outbound": 1}
@@ -82,6 +82,8 @@ class _Reader:
         self.rows = cast("pa.RecordBatch", chunk.rows)
         self.size = self.rows.num_rows
         self.at, self.learnt = self._instants("at"), self._instants("arrived_at")
+        self.names: Any  # of Arrow, or Texts where compiled code has read them; so are ids
+        self.ids: Any
         self.names, self.bad_names = texts(self._column("customer"), self.size, quick=quick)
         self.ids, self.bad_ids = texts(self._column("id"), self.size, quick=quick)
         self.few = {name: few(self._column(name), self.size, quick=quick) for name in _FEW}
@@ -141,7 +143,7 @@ class _Reader:
             self.bad_names |= _too_long(self.names, long)
             others, empty = name_keys(fixed(where), key)
             if others:
-                self.names = owned(self.names, where)
+                self.names = Texts(where, held(self.names, where))
             return key, others, empty
         self.bad_names |= _too_long(self.names, 1)
         for row, name in enumerate(self.names.to_pylist()):
@@ -164,7 +166,7 @@ class _Reader:
 
         where, long = refs(self.ids)
         self.bad_ids |= _too_long(self.ids, long)
-        self.ids = owned(self.ids, where)
+        self.ids = Texts(where, held(self.ids, where))
         return hashes, id_hashes(fixed(where), fixed(meta), hashes)
 
     def _tables(self) -> Iterator[np.ndarray | int]:
@@ -284,9 +286,12 @@ def _how(code: int) -> int:
     return codes.REFUSED if code in codes.WINDOW_CODES else codes.FAILED if code else 0
 
 
-def _empty(texts: pa.Array) -> np.ndarray:
+def _empty(texts: pa.Array | Texts) -> np.ndarray:
     import pyarrow.compute as pc
 
+    if isinstance(texts, Texts):
+        none: np.ndarray = texts.lengths == 0
+        return none
     lengths = pc.binary_length(texts.cast("string")).fill_null(0)
     empty: np.ndarray = lengths.to_numpy(zero_copy_only=False) == 0
     return empty

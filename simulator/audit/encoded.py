@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .codes import RANK_BITS
+from .columns import Texts, copied, some
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +25,8 @@ class Shown:
     """
 
     __slots__ = ()
-    ids: pa.Array
-    names: pa.Array | None
+    ids: pa.Array | Texts
+    names: pa.Array | Texts | None
     file: np.ndarray | int
     position: np.ndarray | int
 
@@ -66,8 +67,8 @@ class Encoded(Shown):
     arrived: np.ndarray | None
     meta: np.ndarray
     hash: np.ndarray
-    ids: pa.Array
-    names: pa.Array | None
+    ids: pa.Array | Texts
+    names: pa.Array | Texts | None
     file: np.ndarray | int
     position: np.ndarray | int
 
@@ -79,8 +80,8 @@ class Encoded(Shown):
             None if self.arrived is None else self.arrived[rows],
             self.meta[rows],
             self.hash[rows],
-            self.ids.take(rows),
-            None if self.names is None else self.names.take(rows),
+            some(self.ids, rows),
+            None if self.names is None else some(self.names, rows),
             *self.where(rows),
         )
 
@@ -98,7 +99,7 @@ def joined(batches: Sequence[Encoded]) -> Encoded:
         arrived = np.concatenate(came)
     if any(batch.names is not None for batch in batches):
         nothing = pa.string()
-        named = [pa.nulls(len(b), nothing) if b.names is None else b.names for b in batches]
+        named = [pa.nulls(len(b), nothing) if b.names is None else copied(b.names) for b in batches]
         names = pa.concat_arrays(named)
     places = [batch.where(np.arange(len(batch))) for batch in batches]
     return Encoded(
@@ -107,7 +108,7 @@ def joined(batches: Sequence[Encoded]) -> Encoded:
         arrived,
         np.concatenate([batch.meta for batch in batches]),
         np.concatenate([batch.hash for batch in batches]),
-        pa.concat_arrays([batch.ids for batch in batches]),
+        pa.concat_arrays([copied(batch.ids) for batch in batches]),
         names,
         np.concatenate([np.broadcast_to(f, len(p)).astype(np.int32) for f, p in places]),
         np.concatenate([position for _, position in places]),

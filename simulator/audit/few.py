@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from . import codes
+from .columns import copied
 from .encoded import Encoded
 from .facts import Asking, Facts, events
 
@@ -78,7 +79,13 @@ class FewLot:
         for batch in self.batches:
             at = (batch.when >> codes.RANK_BITS).tolist()
             arrived = at if batch.arrived is None else batch.arrived.tolist()
-            columns = batch.key.tolist(), at, arrived, batch.meta.tolist(), batch.ids.to_pylist()
+            columns = (
+                batch.key.tolist(),
+                at,
+                arrived,
+                batch.meta.tolist(),
+                copied(batch.ids).to_pylist(),
+            )
             for key, when, came, meta, id_ in zip(*columns, strict=True):
                 number = (meta >> codes.NUMBER_AT) & (codes.MOST_NUMBERS - 1)
                 row = _Row(order, when, came, meta, id_, came)

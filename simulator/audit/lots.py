@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from .columns import buffers
+from .columns import Texts
 from .encoded import Encoded
 from .facts import Asking, Facts, events
 from .packed import Packed, packed
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
 
-_TASK: Final = 12_000  # records that are looked at together, more or less
+_TASK: Final = 16_000  # records that are looked at together, more or less
 
 
 class QuickLot:
@@ -53,31 +52,33 @@ class QuickLot:
     def _facts(self, low: int, high: int, asking: Asking) -> Facts:
         import numpy as np
 
-        from . import groups
+        from . import groups, lines, repeats
 
         count = int((self.ends[:, high] - self.ends[:, low]).sum())
-        records = np.empty((count, int(self.widths.max())), np.int64)
-        starts = np.zeros(count + 2, np.int64)
-        keys = groups.gather(
-            low, high, self.bases, self.widths, self.ends, self.firsts, self._names, records,
+        records, failed = (
+            np.empty((groups.HASH + 1, count), np.int64),
+            np.empty((2, count), np.int64),
+        )
+        keys, starts = np.empty(count, np.int64), np.zeros(count + 2, np.int64)
+        found = groups.gather(
+            low, high, self.bases, self.widths, self.ends, self.firsts, self._names, records, keys,
             starts,
         )  # fmt: skip
-        starts = starts[: keys + 1]
-        failed = np.empty((count, 2), np.int64)
-        repeats = groups.unite(records, starts, self.firsts, self._ids, failed)
-        judged = asking.known and records.shape[1] > groups.ARRIVED
+        starts = starts[: found + 1]
+        left_out, _ = repeats.unite(records, starts, self.firsts, self._ids, failed)
+        judged = asking.known and bool((self.widths > groups.ARRIVED).any())
         room = 2 * count if judged else count
-        begins = np.empty(keys + 1, np.int64)
+        begins = np.empty(found + 1, np.int64)
         at, row, meta = (np.empty(room, np.int64) for _ in range(3))
         event = np.empty(room, np.uint8)
         known, gone = (np.empty(room if judged else 0, np.int64) for _ in range(2))
-        size = groups.line_up(
+        size = lines.line_up(
             records, starts, self.firsts, self._ids, failed, self._events, asking.edges,
             asking.asks, begins, at, event, row, meta, known, gone,
         )  # fmt: skip
         return Facts(
-            records[starts[:-1], groups.KEY], begins, at[:size], event[:size], row[:size],
-            meta[:size], known[:size] if judged else None, gone[:size] if judged else None, repeats,
+            keys[:found], begins, at[:size], event[:size], row[:size], meta[:size],
+            known[:size] if judged else None, gone[:size] if judged else None, left_out,
         )  # fmt: skip
 
 
@@ -96,8 +97,9 @@ def _ranges(sizes: Sequence[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def _addresses(columns: Sequence[pa.Array | None]) -> np.ndarray:
+def _addresses(columns: Sequence[Texts | None]) -> np.ndarray:
+    """Of each column the address of its refs."""
     import numpy as np
 
-    pairs = [(0, 0) if column is None else buffers(column) for column in columns]
-    return np.array(pairs or [(0, 0)], np.int64)
+    made = [0 if column is None else column.refs.ctypes.data for column in columns]
+    return np.array(made or [0], np.int64)

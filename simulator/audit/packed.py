@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .columns import Texts
 from .compiled import fixed
 from .encoded import Encoded, Shown
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
 
 
 @dataclass(slots=True)
@@ -25,8 +25,8 @@ class Packed(Shown):
 
     records: np.ndarray
     ends: np.ndarray
-    ids: pa.Array
-    names: pa.Array | None
+    ids: Texts
+    names: Texts | None
     file: np.ndarray | int
     position: np.ndarray | int
 
@@ -44,7 +44,8 @@ def packed(rows: Encoded) -> Packed:
     columns = rows.key, rows.when, rows.hash, rows.meta, came
     inputs: tuple[Any, ...] = (*map(fixed, columns), records, ends)
     groups.spread(*inputs)
-    return Packed(records, ends, rows.ids, rows.names, rows.file, rows.position)
+    ids, names = Texts.of(rows.ids), None if rows.names is None else Texts.of(rows.names)
+    return Packed(records, ends, ids, names, rows.file, rows.position)
 
 
 def unpacked(rows: Packed) -> Encoded:

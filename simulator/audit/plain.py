@@ -189,8 +189,8 @@ class Totals:
         failed: of them failed, from error code to count.
         keys: pairs of business number and contact.
         numbers: business numbers.
-        first_at, last_at: the least and greatest `at` in Unix milliseconds; None without rows.
-        by_history: rows of keys that were judged by ``wa_fsm.History`` itself.
+        first_at, last_at: the least and greatest instant at which something that counts happened,
+            in Unix milliseconds; None where nothing counts.
         responses: from the upper end of the stretch in seconds to count: how long the customer's
             first unanswered message waited for the next send that did not fail.
         unanswered: keys whose last word is the customer's.
@@ -212,7 +212,6 @@ class Totals:
     numbers: int = 0
     first_at: int | None = None
     last_at: int | None = None
-    by_history: int = 0
     responses: dict[int, int] = field(default_factory=dict)
     unanswered: int = 0
     verdicts: tuple[Verdicts, ...] = ()

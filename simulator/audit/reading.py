@@ -242,10 +242,22 @@ class Reading:
         held, spill = self.held, self.held.spill
         assert spill is not None
         spill.days = self.days
-        if held.batches or self.rejects:
-            rows = [unpacked(b) if isinstance(b, Packed) else b for b in held.batches]
+        while held.batches or self.rejects:
+            rows = [unpacked(b) if isinstance(b, Packed) else b for b in self._some()]
             spill.add(rows, self.rejects, self.pieces, held.read)
-        held.batches, self.rejects, self.bytes = [], [], 0
+            self.rejects = []
+        self.bytes = 0
+
+    def _some(self) -> list[Encoded | Packed]:
+        """Take batches for one segment: writing takes several times the room of what is written.
+
+        In a work folder it is all of them, so that a segment ends where pieces of the source end.
+        """
+        held, some, size = self.held, list[Encoded | Packed](), 0
+        while held.batches and (size < _LARGEST or not held.passing):
+            size += held.batches[0].nbytes
+            some.append(held.batches.pop(0))
+        return some
 
 
 def _size(chunk: Chunk) -> int:

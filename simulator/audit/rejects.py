@@ -88,12 +88,16 @@ class Rejects:
         ]
 
     def keep(self) -> str | None:
-        """Put the file in its place. None: there was no reject, so nothing is written.
+        """Put the file in its place. None: there was no reject, so there is no new file.
+
+        A file of an earlier audit is emptied then, so that nobody takes its rows for this one's.
 
         Raises:
             OSError: it cannot be written.
         """
         if self._file is None:
+            if os.path.isfile(self.path):
+                os.truncate(self.path, 0)
             return None
         self._file.close()
         os.replace(f"{self.path}.part", self.path)

@@ -29,6 +29,7 @@ from .rejects import Rejects
 
 SAMPLES: Final = 10
 NEAR_MS: Final = 3_600_000
+TOO_FAR: Final = "lies beyond the years"  # of an instant; see ``instants.py`` and ``seeding.py``
 _FURTHER: Final = re.compile("_[0-9]+$")  # columns of the second policy and those after it
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -76,8 +77,8 @@ def report(audit: Audit, about: About, rejects: Rejects) -> dict[str, Any]:
         "judge": about.judge,
         "source": about.source,
         "files": list(about.files),
-        "from": _instant(totals.first_at) or min(first.by_day, default=None),
-        "to": _instant(totals.last_at) or max(first.by_day, default=None),
+        "from": _instant(totals.first_at),
+        "to": _instant(totals.last_at),
         "sends": totals.sends,
         "allowed": first.allowed,
         "refused": _by_reason(first.refused),
@@ -99,7 +100,7 @@ def report(audit: Audit, about: About, rejects: Rejects) -> dict[str, Any]:
         "responses": _responses(totals, about.policies[0]),
         "what_if": [_what_if(audit, about, n) for n in range(1, len(about.policies))],
         "rejects": _rejects(rejects),
-        "notes": _notes(about),
+        "notes": _notes(about, rejects),
     }
 
 
@@ -271,12 +272,15 @@ def _rejects(rejects: Rejects) -> list[dict[str, Any]]:
     ]
 
 
-def _notes(about: About) -> list[str]:
+def _notes(about: About, rejects: Rejects) -> list[str]:
     """What a reader has to know beside the figures."""
     bases = dict.fromkeys(policy.base for policy in about.policies if shipped.caution(policy.base))
     notes = [f"`{base}` is not what WhatsApp enforces. {shipped.caution(base)}" for base in bases]
     if not about.registered:
         notes.append("every template that was sent counts as approved; --templates tells others")
+    if any(TOO_FAR in why for why in rejects.reasons):
+        notes.append("an instant beyond the year 9999 is mostly one in milliseconds, which "
+                     "--map at=at:ms says")  # fmt: skip
     return [*notes, SPEAKS_OF]
 
 

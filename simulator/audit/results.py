@@ -54,8 +54,6 @@ class _Result:
     def _totals(self, tally: Tally) -> Totals:
         totals, held = totals_of(tally), self.held
         totals.rows, totals.rejected_rows = held.read, held.rejected
-        if not held.quick:
-            totals.by_history = 0
         return totals
 
     def picked(self, what: Picked, policy: int = 0) -> pa.RecordBatch:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from wa_fsm.policy import Policy
 
@@ -42,7 +42,7 @@ class Call:
         engine: ``embedded`` or ``spark``.
         master: of Spark; None: what is usual there.
         rejects: the file of rows that cannot be read.
-        told: what the call said of columns and templates, to know it again.
+        told: what the call said of columns, to know it again.
     """
 
     logs: Sequence[Log]
@@ -84,6 +84,7 @@ class OnThrough:
 
 
 _silent = OnThrough()
+_ASIDES: Final = "asides.json"  # in a work folder, when its log is read to the end
 
 
 @dataclass(slots=True)
@@ -115,10 +116,22 @@ class _Reading:
             elif not isinstance(each, Linked):
                 yield each
 
-    def finish(self) -> None:
-        """Count what the engine did not ask for, because its work folder has the rows already."""
+    def finish(self, work: Path | None) -> None:
+        """Count what the engine did not ask for, because its work folder has the rows already.
+
+        Args:
+            work: that folder; what was counted is kept there, so that nobody reads all of it again.
+        """
+        kept = None if work is None else work / _ASIDES
+        if kept is not None and kept.exists():
+            self.asides = Counter(json.loads(kept.read_text("utf-8")))
+            return
         for _ in self:
             pass
+        if kept is not None and kept.parent.exists():  # a small log needs none
+            part = kept.with_suffix(".part")
+            part.write_text(json.dumps(self.asides), "utf-8")
+            os.replace(part, kept)
 
 
 def run(call: Call, progress: OnProgress | None = None, tell: OnThrough | None = None) -> Audited:
@@ -143,7 +156,7 @@ def run(call: Call, progress: OnProgress | None = None, tell: OnThrough | None =
             progress=progress,
         )
         if call.source != "plain":  # nothing is set aside there
-            reading.finish()
+            reading.finish(call.work if call.engine == "embedded" else None)
         about = About(
             [log.name for log in call.logs],
             call.source,
@@ -186,7 +199,20 @@ def sends(audit: Audit, only: str, policies: int) -> Iterator[Any]:
         yield from audit.sends(kinds[only])
         return
     for number in range(1, policies):
-        yield from audit.sends("changed", number)
+        for rows in audit.sends("changed", number):
+            yield _not_yet(rows, number)
+
+
+def _not_yet(rows: Any, policy: int) -> Any:
+    """Of sends that change under this policy those that change under none before it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    first = rows.column("reason").cast(pa.string())
+    for before in range(1, policy):
+        same = pc.equal(first, rows.column(f"reason_{before + 1}").cast(pa.string()))
+        rows, first = rows.filter(same), first.filter(same)
+    return rows
 
 
 def scenarios(call: Call, audit: Audit, wanted: int, folder: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .columns import copied
 from .compiled import fixed
 from .encoded import Encoded
 from .plain import Reject
@@ -250,8 +251,8 @@ def in_buckets(batch: Encoded, first: int, buckets: int) -> tuple[pa.RecordBatch
         "arrived": pa.nulls(count, pa.int64()) if rows.arrived is None else rows.arrived,
         "meta": rows.meta,
         "hash": rows.hash,
-        "ids": rows.ids,
-        "names": pa.nulls(count, pa.string()) if rows.names is None else rows.names,
+        "ids": copied(rows.ids),
+        "names": pa.nulls(count, pa.string()) if rows.names is None else copied(rows.names),
         "file": np.broadcast_to(np.int32(0) + rows.file, count).astype(np.int32),
         "position": rows.position,
         "row": order + first,

@@ -39,7 +39,7 @@ EDGES: Final = (-_FARTHEST, *(-s for s in reversed(_AWAY)), 0, *_AWAY)  # lower 
 WAITS: Final = (
     60, 300, 900, _HOUR, 4 * _HOUR, 12 * _HOUR, 20 * _HOUR, 23 * _HOUR, 24 * _HOUR, 48 * _HOUR,
     168 * _HOUR, _FARTHEST,
-)  # fmt: skip  # upper ends, in seconds
+)  # fmt: skip  # upper ends, in seconds; the window's end is one more, see ``waits_of``
 NEAR: Final = "near_misses"
 MARKS: Final[dict[Picked, int]] = {  # of the rows with these marks the first are kept
     "allowed_but_refused": AGAINST,
@@ -143,10 +143,12 @@ class Tally:
 
         self.bench, self.scope, self.quick = bench, scope, quick
         self.keys = self.repeats = self.unanswered = 0
+        self.first, self.last = _NONE, -_NONE
         self.events = np.zeros(codes.EVENTS, np.int64)
         self.numbers = np.zeros(max(len(scope.words["numbers"]), 1), np.int64)
         self.failed = np.zeros(len(scope.words["failures"]), np.int64)
-        self.waits = np.zeros(len(WAITS) + 1, np.int64)
+        self.stretches = waits_of(bench.tables[0])
+        self.waits = np.zeros(len(self.stretches) + 1, np.int64)
         count = range(len(bench.tables))
         self.policies = [PolicyTally(bench, number, scope) for number in count]
         self.kept: list[dict[Picked, Kept]] = [
@@ -166,7 +168,10 @@ class Tally:
 
         self.keys += len(facts.keys)
         self.repeats += facts.repeats
-        inputs = facts.starts, facts.at, facts.event, facts.meta, self._answers, _ms(WAITS)
+        self.first = min(self.first, int(facts.at.min(initial=_NONE)))
+        self.last = max(self.last, int(facts.at.max(initial=-_NONE)))
+        waits = _ms(self.stretches)
+        inputs = facts.starts, facts.at, facts.event, facts.meta, self._answers, waits
         outputs = self.events, self.numbers, self.failed, self.waits
         self.unanswered += call(self.quick, common, inputs, outputs)
         verdicts, marks = self.marked(facts)
@@ -190,7 +195,7 @@ class Tally:
         mark = room(len(facts.at), self.quick)
         inputs = (
             facts.at, facts.event, facts.meta, verdict.rule, verdict.point, verdicts[0].rule,
-            table.allows, table.free.ravel(), self._changes[number], self._disagrees,
+            table.allows, table.free.ravel(), self._changes[number].ravel(), self._disagrees,
             days[0] if days else 0, self._days,
         )  # fmt: skip
         call(self.quick, tally, inputs, (mark, *self.policies[number].arrays()))
@@ -221,6 +226,7 @@ class Tally:
         self.keys += other.keys
         self.repeats += other.repeats
         self.unanswered += other.unanswered
+        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
         for mine, its in zip(self._counts(), other._counts(), strict=True):
             mine += its
         self.numbers |= other.numbers
@@ -257,14 +263,14 @@ class Tally:
         """All but the rows shown, as arrays."""
         import numpy as np
 
-        numbers = np.array([self.keys, self.repeats, self.unanswered])
+        numbers = np.array([self.keys, self.repeats, self.unanswered, self.first, self.last])
         kept = [array for each in self._all_kept() for array in (each.far, each.found)]
         return [numbers, self.numbers, *self._counts(), *kept]
 
     def load(self, saved: Sequence[np.ndarray]) -> None:
         """Take what ``saved`` gave for the same policies and the same words."""
         numbers, mine, *rest = saved
-        self.keys, self.repeats, self.unanswered = numbers.tolist()
+        self.keys, self.repeats, self.unanswered, self.first, self.last = numbers.tolist()
         self.numbers[:] = mine
         counts = self._counts()
         for array, value in zip(counts, rest, strict=False):
@@ -272,6 +278,11 @@ class Tally:
         kept = iter(rest[len(counts) :])
         for each in self._all_kept():
             each.far, each.found = next(kept), next(kept)
+
+
+def waits_of(table: Tables) -> tuple[int, ...]:
+    """Upper ends of the stretches of waiting, in seconds: so that none reaches over a window."""
+    return tuple(sorted({*WAITS, max(table.window // 1000, 1)}))
 
 
 def _ms(seconds: Sequence[int]) -> np.ndarray:

@@ -25,6 +25,9 @@ _BEYOND: Final = np.uint64(0x4646464646464646)
 _SIGNS: Final = np.uint64(0x8080808080808080)
 _EVEN: Final = np.uint64(0x000000FF000000FF)
 _TENS: Final = np.array([10**power for power in range(16)], np.int64)
+_LAST: Final = np.array(  # of eight bytes the last few, so many as the place says
+    [0, *((1 << 64) - (1 << (64 - 8 * count)) for count in range(1, 9))], np.uint64
+)
 _VIEW_BITS: Final = 14  # four times as many slots as there may be values
 ADDRESS_BITS: Final = 48  # of a text's ref; its length stands above
 LONGEST: Final = (1 << 15) - 1  # bytes of a name or an id; a ref is not below zero
@@ -79,10 +82,10 @@ def phone(begin: Any, end: Any) -> Any:
     if size < _SHORTEST or size > _LONGEST - 1:
         return 0
     if _LEAST <= size <= _MOST:
-        first, last = _eight(uint64(load64(begin))), _eight(uint64(load64(end - 8)))
+        rest = uint64(load64(end - 8)) & _LAST[size - 8] | _ZEROS & ~_LAST[size - 8]
+        first, last = _eight(uint64(load64(begin))), _eight(rest)
         if first >= 0 and last >= 0:
-            more = _TENS[size - 8]
-            return _canonical(size, first * more + last % more)
+            return _canonical(size, first * _TENS[size - 8] + last)
     return _spelt(begin, end)
 
 
@@ -166,13 +169,13 @@ def refs_of_views(views: Any, valid: Any, first: Any, texts: Any, refs: Any) -> 
 def view_places(views: Any, valid: Any, first: Any, places: Any, found: Any) -> Any:
     """Write of each of Arrow's views the place of its value among those that differ.
 
-    Two views of the same text may differ; then it has two places.
+    Two views of the same text may differ; then it has two places. No value counts as empty text.
 
     Args:
         views: the address of the first.
         valid: the address of the bits that say where there is a value; 0: there is one everywhere.
         first: the number of the first bit.
-        places: are written here, -1 for no value.
+        places: are written here.
         found: of each value a row that has it is written here.
 
     Returns:
@@ -180,27 +183,23 @@ def view_places(views: Any, valid: Any, first: Any, places: Any, found: Any) -> 
     """
     count, size = 0, 1 << _VIEW_BITS
     slots = np.full(size, -1, np.int32)
+    values = np.empty((size, 2), np.int64)
     for i in range(len(places)):
-        bit = first + i
-        if valid and not load8(valid + (bit >> 3)) >> (bit & 7) & 1:
-            places[i] = -1
-            continue
-        mine, more = load64(views + 16 * i), load64(views + 16 * i + 8)
-        slot = np.int64((uint64(mine) ^ uint64(more) * _B) * _A >> uint64(64 - _VIEW_BITS))
-        while True:
-            place = slots[slot]
-            if place < 0:
+        there = np.int64(-1)
+        if valid:
+            there = -(load8(valid + ((first + i) >> 3)) >> ((first + i) & 7) & 1)
+        mine, more = load64(views + 16 * i) & there, load64(views + 16 * i + 8) & there
+        slot = np.int64((uint64(mine) ^ uint64(more)) * _A >> uint64(64 - _VIEW_BITS))
+        while slots[slot] < 0 or values[slot, 0] != mine or values[slot, 1] != more:
+            if slots[slot] < 0:
                 if count == len(found):
                     return -1
-                slots[slot] = place = count
+                slots[slot], values[slot, 0], values[slot, 1] = count, mine, more
                 found[count] = i
                 count += 1
                 break
-            other = views + 16 * found[place]
-            if load64(other) == mine and load64(other + 8) == more:
-                break
             slot = (slot + 1) & (size - 1)
-        places[i] = place
+        places[i] = slots[slot]
     return count
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import codes
 from .plain import Totals, Verdicts
 from .tables import Tables
-from .tallies import EDGES, WAITS, PolicyTally, Scope, Tally
+from .tallies import EDGES, PolicyTally, Scope, Tally
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,9 @@ def totals_of(tally: Tally) -> Totals:
         failed=_counts(words["failures"], tally.failed),
         keys=tally.keys,
         numbers=int(tally.numbers.sum()),
-        responses=_counts(WAITS, tally.waits),
+        first_at=tally.first if tally.keys else None,
+        last_at=tally.last if tally.keys else None,
+        responses=_counts(tally.stretches, tally.waits),
         unanswered=tally.unanswered,
         verdicts=tuple(_verdicts(table, policy, tally.scope) for table, policy in pairs),
         changes=_changes(tables, tally.policies),

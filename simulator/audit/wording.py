@@ -64,7 +64,7 @@ def edge(row: Mapping[str, Any]) -> str:
         return "no window"
     if millis == 0:
         return "at its very end"
-    if millis < 0 and row["reason"] == "window_expired":
+    if millis < 0 and row["window_closes_at"] is None:
         return "WhatsApp had shut it"
     apart = format_duration(timedelta(milliseconds=abs(millis)))
     return f"{apart} {'after its end' if millis > 0 else 'before its end'}"

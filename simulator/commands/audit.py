@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from .audit_call import call_of, unreadable
+
 if TYPE_CHECKING:
-    from ..audit.plain import Registry
     from ..audit.run import Audited, Call
-    from ..audit.sources import Log
 
 SOURCES = ("plain", "webhooks", "twilio", "chatwoot", "glific")
 ONLY = ("refused", "all", "disagreement", "needless", "changed")
 ENDINGS = (".parquet", ".csv", ".jsonl")
 NEEDS = ("pyarrow", "numba")
 _FILE = click.Path(dir_okay=False)
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]?)(i?)B?", re.IGNORECASE)
 
 
 @click.command("audit")
@@ -80,13 +78,17 @@ def command(**options: Any) -> None:
     from ..audit.plain import NoEngine
 
     _check(options)
-    call = _call(options)
+    call = call_of(options)
+    if options["store"] is not None:
+        _try(options["store"])
     try:
         audited = _run(call)
-        _write(call, audited, options)
+        try:
+            _write(call, audited, options)
+        finally:  # what took so long is told, even where one of the files cannot be written
+            _print(audited, options["form"])
     except NoEngine as none:
         raise click.ClickException(str(none)) from None
-    _print(audited, options["form"])
 
 
 def _check(options: Mapping[str, Any]) -> None:
@@ -128,103 +130,6 @@ def _check_spark(options: Mapping[str, Any]) -> None:
                 )
 
 
-# -- the call ------------------------------------------------------------------------------------
-
-
-def _call(options: Mapping[str, Any]) -> Call:
-    from ..audit.masking import Mask
-    from ..audit.run import Call
-    from ..audit.sources import BadMap, NoLog, parse_maps
-    from .specs import policy_of
-
-    policies = tuple(policy_of(spec) for spec in options["specs"])
-    told = repr((options["maps"], _content(options["templates"])))
-    try:
-        logs, columns = _logs(options), parse_maps(options["maps"])
-    except BadMap as bad:
-        raise click.UsageError(f"--map: {bad}") from None
-    except NoLog as none:
-        raise click.UsageError(str(none)) from None
-    except OSError as error:
-        _unreadable(error)
-    return Call(
-        logs=logs,
-        source=options["source"],
-        columns=columns,
-        policies=policies,
-        judge=options["judge"],
-        registry=_registry(options["templates"]),
-        prices=dict(map(_price, options["prices"])),
-        mask=Mask(not options["no_mask"]),
-        memory=_size(options["memory"]),
-        work=None if options["work"] is None else Path(options["work"]),
-        jobs=options["jobs"],
-        engine=options["engine"],
-        rejects=options["rejects"],
-        told=told,
-        master=options["master"],
-    )
-
-
-def _logs(options: Mapping[str, Any]) -> list[Log]:
-    """The files; for Spark addresses, too, which Spark resolves."""
-    from ..audit.sources import find
-
-    paths = options["paths"]
-    if options["engine"] != "spark":
-        return find(paths)
-    from ..audit.spark.logs import address, is_address
-
-    files = [path for path in paths if not is_address(path)]
-    return [*find(files), *(address(path) for path in paths if is_address(path))]
-
-
-def _content(path: str | None) -> str:
-    return "" if path is None else Path(path).read_text("utf-8", "replace")
-
-
-def _unreadable(error: OSError) -> NoReturn:
-    where = f"{error.filename}: " if error.filename else ""
-    raise click.ClickException(f"{where}cannot be read: {error.strerror or error}") from None
-
-
-def _registry(path: str | None) -> Registry | None:
-    if path is None:
-        return None
-    from ..audit.registry import BadRegistry, read_registry
-    from ..batch import tell
-
-    try:
-        return read_registry(path)
-    except BadRegistry as bad:
-        click.echo(tell(bad.mistakes), err=True, nl=False)
-        raise click.ClickException(f"the templates of `{path}` cannot be used") from None
-    except OSError as error:
-        _unreadable(error)
-
-
-def _price(text: str) -> tuple[str, float]:
-    category, equals, amount = text.partition("=")
-    try:
-        found = float(amount)
-    except ValueError:
-        found = -1.0
-    if not equals or not category or not 0 <= found < 1e9:
-        raise click.UsageError(f"--price `{text}`: expected CATEGORY=AMOUNT, as marketing=0.06")
-    return category.strip().lower(), found
-
-
-def _size(text: str) -> int:
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        raise click.UsageError(f"--memory `{text}`: expected a size such as 512MiB or 4GiB")
-    base = 1024 if found[3] else 1000
-    size = int(float(found[1]) * base ** ("", "K", "M", "G", "T").index(found[2].upper()))
-    if size < 1 << 24:
-        raise click.UsageError(f"--memory `{text}`: expected at least 16MiB")
-    return size
-
-
 # -- running -------------------------------------------------------------------------------------
 
 
@@ -244,7 +149,7 @@ def _run(call: Call) -> Audited:
     except Unsuitable as error:
         raise click.ClickException(f"the audit cannot judge by this policy: {error}") from None
     except OSError as error:
-        _unreadable(error)
+        unreadable(error)
     except KeyboardInterrupt:
         if call.work is not None:
             click.echo(f"\nwhat was done is kept in {call.work}; the same call goes on", err=True)
@@ -297,6 +202,14 @@ def _scenarios(call: Call, audited: Audited, wanted: int, folder: str) -> None:
     files = scenarios(call, audited.audit, wanted, folder)
     write_all(folder, files)
     click.echo(f"{folder}: {len(files)} scenario{'' if len(files) == 1 else 's'}", err=True)
+
+
+def _try(uri: str) -> None:
+    """End the call where its store cannot be opened, before anything is read."""
+    from .store import _opened
+
+    with _opened(uri, new=True):
+        pass
 
 
 def _seed(call: Call, uri: str, contact_key: str | None) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 import click
 
@@ -21,6 +22,7 @@ from ..expectations import said
 from ..outcome import Failure, Outcome, Run
 from ..scenario import Case, Step
 from ..search.coverage import Coverage
+from ..steps import TIMES
 from .coverage import table
 
 SPEAKS_OF = (
@@ -87,7 +89,7 @@ def explain_step(case: Case, outcome: Outcome, style: Style = PLAIN) -> Iterator
     zone, situation = zone_of(case), outcome.situation
     when = in_zone(outcome.step.arrived, zone).isoformat(sep=" ", timespec="milliseconds")
     yield f"  {case.file}:{outcome.failures[0].line}: {when} {actor(outcome)}"
-    yield from _side_by_side(outcome.failures, style)
+    yield from _side_by_side(outcome.failures, zone, style)
     if outcome.rule is not None:
         yield from _rule(case.policy, outcome.rule, outcome.step.event)
     elif outcome.duplicate:
@@ -108,13 +110,21 @@ def explain_step(case: Case, outcome: Outcome, style: Style = PLAIN) -> Iterator
             yield f"    uncounted {ids}: would have allowed it, if reactions counted"
 
 
-def _side_by_side(failures: Sequence[Failure], style: Style) -> Iterator[str]:
-    wanted = [f"{f.expect}: {said(f.expected)}" for f in failures]
+def _side_by_side(failures: Sequence[Failure], zone: tzinfo, style: Style) -> Iterator[str]:
+    wanted = [f"{f.expect}: {_shown(f.expect, f.expected, zone)}" for f in failures]
     width = max(len("expected"), *map(len, wanted))
     yield f"    {'expected':<{width}}  got"
     for failure, text in zip(failures, wanted, strict=True):
-        got = f"{failure.expect}: {said(failure.actual)}"
+        got = f"{failure.expect}: {_shown(failure.expect, failure.actual, zone)}"
         yield f"    {style(f'{text:<{width}}', fg='green')}  {style(got, fg='red')}"
+
+
+def _shown(expect: str, value: Any, zone: tzinfo) -> str:
+    """A value of an expectation; an instant in the zone of all the other times around it."""
+    if expect in TIMES and value is not None:
+        instant = in_zone(datetime.fromisoformat(value), zone)
+        return instant.isoformat(sep=" ", timespec="milliseconds")
+    return said(value)
 
 
 def rule_text(row: Row) -> str:

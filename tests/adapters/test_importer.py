@@ -135,6 +135,15 @@ def test_an_answer_can_refuse_too() -> None:
         assert passes(line)
 
 
+def test_a_log_may_keep_bodies_as_texts() -> None:
+    """A request and its answer that stand there as a text of JSON are read like objects."""
+    for line in (sent(NINE + HOUR, "wamid.a"), sent(NINE, None, response={"error": REFUSED})):
+        packed = {**line, **{key: json.dumps(line[key]) for key in ("request", "response")}}
+        assert steps_of(OPENED, packed) == steps_of(OPENED, line)
+        inner = {"status": 200, "body": packed["response"]}
+        assert steps_of(OPENED, {**line, "response": json.dumps(inner)}) == steps_of(OPENED, line)
+
+
 def test_webhooks_alone_tell_of_sends() -> None:
     """`sent` statuses with a price of their own, and refusals, are sends as well."""
     price = {"pricing_model": "PMP", "category": "service"}

@@ -56,6 +56,24 @@ def test_valid_json_never_raises_and_is_never_lost(body: bytes) -> None:
     assert values or body in (b'{"entry": null}', b'{"entry": [{"changes": null}]}')
 
 
+def test_standby_may_be_a_list_of_messages() -> None:
+    """Whichever way WhatsApp nests what another responder owns, the customer wrote."""
+    one = message("wamid.1")
+    for inner in ([one], one, [{"messages": [one]}], {"messages": [one]}):
+        value = {"metadata": {"phone_number_id": NUMBER}, "standby": inner}
+        body = json.dumps({"entry": [{"changes": [{"field": "standby", "value": value}]}]})
+        assert [v for v in parse_webhook(body.encode()) if isinstance(v, CustomerMessage)]
+    body = json.dumps({"entry": [{"changes": [{"field": "standby", "value": {"standby": [{}]}}]}]})
+    assert [type(value) for value in parse_webhook(body.encode())] == [Unrecognised]
+
+
+def test_a_webhook_of_another_product_is_told() -> None:
+    """Messenger and Instagram may deliver to the same place, signed by the same app."""
+    (value,) = parse_webhook(b'{"object": "page", "entry": [{"id": "1", "changes": []}]}')
+    assert isinstance(value, Unrecognised)
+    assert (value.path, value.raw) == ("object", "page")
+
+
 def test_a_mark_of_byte_order_does_no_harm() -> None:
     """A body that begins with the mark of UTF-8 is read like any other."""
     assert parse_webhook(b"\xef\xbb\xbf" + fixture("text")) == parse_webhook(fixture("text"))

@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -38,8 +39,9 @@ class Loopback:
 
     Attributes:
         log: what reached it.
-        script: answers to give before the usual one: (status, body), ``drop`` to cut the
-            connection after reading, ``hang`` to say nothing until ``free`` is set.
+        script: answers to give before the usual one: (status, body) or (status, body, headers),
+            ``drop`` to cut the connection after reading, ``hang`` to say nothing until ``free`` is
+            set.
         pages: what ``message_templates`` answers, by the cursor ``after``.
         wa_ids: the wa_id of a contact, where it is not the digits of ``to``.
         slow: how long an answer takes, in seconds.
@@ -141,15 +143,18 @@ class _Handler(BaseHTTPRequestHandler):
             state.free.wait(30)
         if state.slow:
             time.sleep(state.slow)
-        status, body = scripted if isinstance(scripted, tuple) else state.answer(seen)
+        answer = scripted if isinstance(scripted, tuple) else state.answer(seen)
+        status, body, *more = answer
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         try:
-            self._reply(status, content)
+            self._reply(status, content, *more)
         except (BrokenPipeError, ConnectionResetError):  # the client was killed meanwhile
             self.close_connection = True
 
-    def _reply(self, status: int, content: bytes) -> None:
+    def _reply(self, status: int, content: bytes, more: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
+        for name, value in (more or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

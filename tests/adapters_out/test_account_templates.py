@@ -171,6 +171,16 @@ def test_an_old_status_does_not_stand_above_the_reading(
     assert status(account, "hello") == "paused"
 
 
+def test_a_webhook_in_the_second_of_the_reading_counts(
+    account: AccountTemplates, clock: ManualClock
+) -> None:
+    """Webhooks tell whole seconds, so what came just after the reading may seem to be before it."""
+    clock.advance(timedelta(milliseconds=300))
+    account.refresh()
+    account.learn(TemplateStatus("hello", "paused", NINE, "en_US"))
+    assert status(account, "hello") == "paused"
+
+
 def test_a_question_about_free_form_does_not_wait_for_the_account(
     graph: Loopback, account: AccountTemplates, clock: ManualClock
 ) -> None:

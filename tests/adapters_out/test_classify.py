@@ -244,11 +244,12 @@ def test_direct_send_takes_only_its_types(category: str, kind: str) -> None:
 def test_uploads_need_not_be_read() -> None:
     """A multipart body is looked at only at a door."""
     media = "https://graph.facebook.com/v24.0/1/media"
-    assert not needs_body("POST", media, "multipart/form-data; boundary=x")
-    assert needs_body("POST", URL, "multipart/form-data; boundary=x")
-    assert needs_body("POST", media, "application/json")
-    assert not needs_body("GET", URL)
-    assert needs_body("POST", media)
+    upload = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert not needs_body("POST", media, upload)
+    assert needs_body("POST", URL, upload)
+    assert needs_body("POST", media, {"Content-Type": "application/json"})
+    assert not needs_body("GET", URL, {})
+    assert needs_body("POST", media, {})
 
 
 JSON = st.recursive(

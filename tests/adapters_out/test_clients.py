@@ -7,6 +7,8 @@ raises its own error.
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -94,6 +96,56 @@ def test_httpx_async(graph: Loopback, gate: Gatekeeper, wrap: Callable[[Gatekeep
     refused = asyncio.run(both())
     assert (refused.status_code, is_refusal(refused.json())) == (400, True)
     assert_only_ana(graph, gate)
+
+
+@pytest.mark.parametrize("contact", [ANA, BOB])
+def test_httpx_answers_are_as_without_a_gate(
+    graph: Loopback, gate: Gatekeeper, contact: str
+) -> None:
+    """What was let through and what was refused can be timed, streamed and unpacked as ever."""
+    packed = gzip.compress(json.dumps({"messages": [{"id": "wamid.gz"}]}).encode())
+    with httpx.Client(transport=GateTransport(gate)) as client:
+        assert client.post(url(graph), json=text(contact)).elapsed.total_seconds() >= 0
+        with client.stream("POST", url(graph), json=text(contact)) as response:
+            raw = b"".join(response.iter_raw())
+        assert len(raw) == int(response.headers["content-length"])
+        graph.script.append((200, packed, {"Content-Encoding": "gzip"}))
+        unpacked = client.post(url(graph), json=text(contact)).json()
+    assert unpacked.keys() == ({"messages"} if contact == ANA else {"error"})
+    assert ("wamid.gz" in sent_ids(gate)) == (contact == ANA)
+
+
+@pytest.mark.parametrize("contact", [ANA, BOB])
+def test_async_httpx_answers_are_as_without_a_gate(
+    graph: Loopback, gate: Gatekeeper, contact: str
+) -> None:
+    """The same from a coroutine."""
+
+    async def ask() -> tuple[httpx.Response, bytes]:
+        async with httpx.AsyncClient(transport=AsyncGateTransport(gate)) as client:
+            whole = await client.post(url(graph), json=text(contact))
+            async with client.stream("POST", url(graph), json=text(contact)) as response:
+                return whole, b"".join([part async for part in response.aiter_raw()])
+
+    whole, raw = asyncio.run(ask())
+    assert whole.elapsed.total_seconds() >= 0
+    assert json.loads(raw).keys() == whole.json().keys()
+
+
+def test_httpx_an_inner_transport_may_have_read_the_answer(gate: Gatekeeper) -> None:
+    """Such as one that keeps answers, or a test's own."""
+    answer = {"messages": [{"id": "wamid.mock"}]}
+    mock = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+
+    async def both() -> httpx.Response:
+        async with httpx.AsyncClient(transport=AsyncGateTransport(gate, mock)) as client:
+            return await client.post("https://graph/v24.0/" + NUMBER + "/messages", json=text(ANA))
+
+    assert asyncio.run(both()).json() == answer
+    with httpx.Client(transport=GateTransport(gate, mock)) as client:
+        path = f"https://graph/v24.0/{NUMBER}/messages"
+        assert client.post(path, json=text(ANA)).json() == answer
+    assert sent_ids(gate) == ["wamid.mock"]
 
 
 @pytest.fixture
@@ -206,6 +258,24 @@ def test_aiohttp(graph: Loopback, gate: Gatekeeper) -> None:
 
     asyncio.run(both())
     assert_only_ana_and_misfit(graph, gate)
+
+
+@pytest.mark.parametrize("contact", [ANA, BOB])
+def test_aiohttp_answers_can_be_read_piece_by_piece(
+    graph: Loopback, gate: Gatekeeper, contact: str
+) -> None:
+    """The gate has read the answer of a send, and its client reads it all the same."""
+
+    async def ask() -> tuple[bytes, bytes]:
+        async with (
+            aiohttp.ClientSession(middlewares=(gate_middleware(gate),)) as session,
+            session.post(url(graph), json=text(contact)) as response,
+        ):
+            pieces = [piece async for piece in response.content.iter_chunked(10)]
+            return b"".join(pieces), await response.read()
+
+    pieces, whole = asyncio.run(ask())
+    assert pieces == whole != b""
 
 
 def assert_only_ana_and_misfit(graph: Loopback, gate: Gatekeeper) -> None:

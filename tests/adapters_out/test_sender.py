@@ -151,6 +151,15 @@ def test_the_pair_rate_waits_four_to_the_power(
     assert waits.slept == [1, 4, 16, 64]
 
 
+def test_a_number_in_maintenance_is_given_a_minute(
+    graph: Loopback, sender: CloudApiSender, waits: Waits
+) -> None:
+    """It is so for up to a minute, while its throughput is raised."""
+    graph.script.append((400, error(131057)))
+    assert sender.text(ANA, "hi").tries == 2
+    assert waits.slept == [60]
+
+
 def test_it_gives_up(graph: Loopback, sender: CloudApiSender, gate: Gatekeeper) -> None:
     """After the last try the error is WhatsApp's."""
     graph.script += [(500, error(131016))] * 5
@@ -214,6 +223,14 @@ def test_the_pair_rate_is_respected(graph: Loopback, sender: CloudApiSender, wai
     assert waits.slept == [6, 6]
     sender.template(BOB, "order_update", "en_US")
     assert waits.slept == [6, 6]
+
+
+def test_the_pair_rate_is_that_of_the_person(sender: CloudApiSender, waits: Waits) -> None:
+    """However the number is written."""
+    for _ in range(23):
+        sender.text(ANA, "hi")
+        sender.text(f"+1 (650) 555-{ANA[-4:]}", "hi")
+    assert waits.slept == [6]
 
 
 def test_the_pair_rate_recovers() -> None:

@@ -49,6 +49,7 @@ SENDS = (
     send(17, 26.5, disagreement="refused_but_delivered"),
     send(40, 80, edge_ms=1, status="failed", error_code=131047),
     send(51, 99, allowed=True, reason="window_open", rule="M8", state="user_opened", edge_ms=-250,
+         window_closes_at=MARCH + timedelta(hours=99, milliseconds=250),
          status="failed", error_code=131047, disagreement="allowed_but_refused"),
     send(60, 120, event="template", kind="template", template="sale", allowed=True,
          reason="template_approved", rule="M5", state="user_opened", edge_ms=None, needless=True,

@@ -121,8 +121,8 @@ def facts_of(rows, policy):
 class Asking:
     """A History that learns of a key's facts in their order, as far as they are known."""
 
-    def __init__(self, policy, judge, skipped):
-        self.history, self.judge, self.skipped = History(policy), judge, skipped
+    def __init__(self, policy, judge, skipped, engine):
+        self.history, self.judge, self.skipped = History(policy, engine), judge, skipped
         self.waiting = []
 
     def before(self, fact):
@@ -148,8 +148,11 @@ class Asking:
         return False
 
 
-def judged(log, policy, judge="truth", registry=None, categories=None):
-    """From the row's number to what the policy says of it; and how many rows are repeats."""
+def judged(log, policy, judge="truth", registry=None, categories=None, engine=None):
+    """From the row's number to what the policy says of it; and how many rows are repeats.
+
+    `engine` answers: the policy's Table, or its live machine.
+    """
     keys = {}
     for number, row in enumerate(log):
         keys.setdefault((row["number"], canonical(row["customer"])), []).append((number, row))
@@ -162,7 +165,7 @@ def judged(log, policy, judge="truth", registry=None, categories=None):
         for _, row in rows:
             if row["direction"] == "outbound" and row.get("status") in WENT_OUT:
                 status.setdefault(row["id"], set()).add(row["status"])
-        asking = Asking(policy, judge, skipped)
+        asking = Asking(policy, judge, skipped, engine)
         for fact in facts:
             if isinstance(fact.event, Sent) and fact.row not in skipped:
                 history, row = asking.before(fact), log[fact.row]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import json
 import sys
@@ -158,6 +159,25 @@ def test_another_policy_shows_what_changes(call: Call, log: str) -> None:
     }
 
 
+def test_a_send_that_several_policies_change_is_written_once(
+    call: Call, log: str, tmp_path: Path
+) -> None:
+    """`--only changed` gives each send of which any policy says something else."""
+    specs = ("--policy", "cloud-api", "--policy", "textbook", "--policy", "cloud-api,margin=23h30m")
+    for only in ("all", "changed"):
+        code, _, err = call(log, *specs, "--out", f"{only}.jsonl", "--only", only)
+        assert code == 0, err
+    every, changed = (
+        [json.loads(line) for line in (tmp_path / name).read_text("utf-8").splitlines()]
+        for name in ("all.jsonl", "changed.jsonl")
+    )
+    reasons = {row["position"]: {row[f"reason{n}"] for n in ("", "_2", "_3")} for row in every}
+    both = [row for row in every if row["reason"] not in (row["reason_2"], row["reason_3"])]
+    assert both
+    expected = [position for position, said in reasons.items() if len(said) > 1]
+    assert sorted(row["position"] for row in changed) == expected
+
+
 def test_prices_make_needless_templates_cost_something(call: Call, log: str) -> None:
     """By category, at the prices that were given."""
     told = judged(call, log, "--policy", "cloud-api", "--price", "Marketing=0.06")
@@ -192,9 +212,10 @@ def test_scenarios_are_one_of_each_kind_and_pass(call: Call, log: str, tmp_path:
         assert ANA not in file.read_text("utf-8")
         for case in load_file(file, file.name):
             assert run_case(case).passed, file.name
-    code, _, err = call(log, *options)
+    code, out, err = call(log, *options)
     assert code == 2
     assert "the file is there already" in err
+    assert "each is accounted for" in out  # the report is not lost with it
 
 
 @pytest.mark.parametrize("judge", ["truth", "known"])
@@ -243,6 +264,35 @@ def test_what_is_written_is_masked(call: Call, log: str, tmp_path: Path) -> None
     assert ANA in (tmp_path / "sends.csv").read_text("utf-8")
 
 
+def test_rejects_of_an_earlier_audit_do_not_stay(call: Call, log: str, tmp_path: Path) -> None:
+    """What stands in the file is of the last audit; without a reject no file is made."""
+    judged(call, log, "--policy", "cloud-api")
+    kept = tmp_path / "audit-rejects.jsonl"
+    assert json.loads(kept.read_text("utf-8"))["line"] == 11
+    good = [row for row in ROWS if "2026-03-04 08:00" not in row]
+    (tmp_path / log).write_text("\n".join([HEAD, *good]) + "\n", "utf-8")
+    judged(call, log, "--policy", "cloud-api")
+    assert kept.read_bytes() == b""
+    kept.unlink()
+    judged(call, log, "--policy", "cloud-api")
+    assert not kept.exists()
+
+
+def test_milliseconds_that_were_taken_for_seconds_are_explained(
+    call: Call, log: str, tmp_path: Path
+) -> None:
+    """Whoever's log counts milliseconds finds out which option says so; others hear nothing."""
+    hint = "--map at=at:ms"
+    assert not [
+        note for note in judged(call, log, "--policy", "cloud-api")["notes"] if hint in note
+    ]
+    row = f"1772442000123,inbound,15550001111,{ANA},text,,in-9,,,,"
+    (tmp_path / "log.csv").write_text("\n".join([HEAD, *ROWS, row]) + "\n", "utf-8")
+    assert [note for note in judged(call, log, "--policy", "cloud-api")["notes"] if hint in note]
+    told = judged(call, log, "--policy", "cloud-api", *hint.split())
+    assert told["rows"]["customer_messages"] == 1  # that row alone
+
+
 def test_an_archive_of_webhooks_is_audited(call: Call, tmp_path: Path) -> None:
     """What is set aside is counted beside the rows, and all of it adds up."""
     from .test_sources_webhooks import T0, archive, failed, message, status, value
@@ -284,11 +334,14 @@ def test_the_same_log_gives_the_same_bytes(call: Call, log: str) -> None:
         (("log.csv", "--html", "nowhere/a.html"), "--html: there is no folder"),
         (("log.csv", "--price", "marketing"), "--price `marketing`: expected CATEGORY=AMOUNT"),
         (("log.csv", "--price", "marketing=-1"), "--price `marketing=-1`: expected"),
+        (("log.csv", "--rejects", "./log.csv"), "--rejects: `./log.csv` is a log; name another"),
+        (("log.csv", "--out", "log.csv"), "--out: `log.csv` is a log; name another file"),
         (("log.csv", "--memory", "much"), "--memory `much`: expected a size such as 512MiB"),
         (("log.csv", "--memory", "1KiB"), "--memory `1KiB`: expected at least 16MiB"),
         (("log.csv", "--policy", "cloud"), "unknown policy `cloud`"),
         (("log.csv", "--map", "at=when"), "log.csv: the column `when`, which is to be `at`, is"),
         (("log.csv", "--seed-store", "memory://"), "a memory:// store ends with its process"),
+        (("log.csv", "--seed-store", "sqlite:a.db"), "no store for `sqlite:a.db`; expected"),
     ],
     ids=lambda each: " ".join(each[1:]) if isinstance(each, tuple) else "",
 )
@@ -300,6 +353,19 @@ def test_a_wrong_call_is_told_in_a_sentence(
     code, out, err = call(*arguments, *given)
     assert (code, out) == (2, "")
     assert why in err
+
+
+def test_a_full_disk_is_told(call: Call, log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says where rows go that memory does not hold, and how to name another place."""
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/x/segment-000.arrow")
+
+    monkeypatch.setattr(audit_run, "_engine", lambda call: (full, call.logs))
+    code, out, err = call(log, "--policy", "cloud-api")
+    assert (code, out) == (2, "")
+    assert "the disk is full (/tmp/x/segment-000.arrow)" in err
+    assert "--work DIR" in err
 
 
 @pytest.mark.parametrize("missing", ["numba", "pyarrow", "numba pyarrow"])
@@ -389,7 +455,12 @@ def test_a_work_folder_changes_nothing(
     options = ("--source", "webhooks", "--policy", "cloud-api", "--work", "work")
     once = judged(call, path.name, *options)
     assert (once["rows"]["ignored"], once["rejected_rows"]) == (1, 1)
-    assert judged(call, path.name, *options) == once
+    with monkeypatch.context() as patch:
+        patch.setattr("wa_sim.audit.sources.webhooks._Reader", None)  # reading would be an error
+        assert judged(call, path.name, *options) == once
+        (tmp_path / "templates.yaml").write_text("sale: approved\n", "utf-8")
+        other = judged(call, path.name, *options, "--templates", "templates.yaml")
+    assert other["rows"] == once["rows"]  # what is registered is no matter of reading
     archive(tmp_path, *lines, told)
     code, out, err = call(path.name, *options)
     assert (code, out) == (2, "")

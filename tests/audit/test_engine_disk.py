@@ -57,6 +57,16 @@ def test_on_disk_is_as_in_memory(log, judge):
     assert everything(outside) == everything(inside)
 
 
+def test_what_goes_to_disk_at_once_is_little(log, monkeypatch):
+    """What memory held goes there piece by piece, since writing takes several times its room."""
+    monkeypatch.setattr("wa_sim.audit.reading._LARGEST", 20_000)
+    monkeypatch.setattr("wa_sim.audit.reading.AT_ONCE", 200)
+    inside = audit(logs.chunks(log, 300), POLICIES, few=0)
+    outside = audit(logs.chunks(log, 300), POLICIES, few=0, memory=200_000, buckets=8)
+    assert max(outside.held.spill.sizes) * 5 < len(log)
+    assert everything(outside) == everything(inside)
+
+
 def test_plain_and_compiled_code_say_the_same(log):
     """Counts, sends and rows shown of a log do not depend on which code judged it."""
     quick, plain = (audit(logs.chunks(log, 300), POLICIES, few=few) for few in (0, 10**9))

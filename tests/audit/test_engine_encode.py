@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from wa_sim.audit import groups
-from wa_sim.audit.columns import buffers
+from wa_sim.audit.columns import Texts, few
 from wa_sim.audit.encode import LONGEST, encode
 from wa_sim.audit.engine import audit
 from wa_sim.audit.plain import Chunk
@@ -204,18 +204,21 @@ def test_an_instant_without_a_zone_in_parquet():
 
 def test_two_names_of_one_hash_are_two_contacts():
     """Names are compared where their hashes are equal."""
-    names = pa.array(["US.1", "US.2", "US.1"])
+    names = Texts.of(pa.array(["US.1", "US.2", "US.1"]))
     records = np.array([[-5, 40 + i, i << 32, 0] for i in range(3)], np.int64)
     ends = np.zeros((1, groups.PARTS + 1), np.int64)
     ends[0, 1:] = 3
-    gathered, starts = np.empty_like(records), np.zeros(5, np.int64)
-    keys = groups.gather(
+    gathered, starts = np.empty((groups.HASH + 1, 3), np.int64), np.zeros(5, np.int64)
+    keys = np.empty(3, np.int64)
+    found = groups.gather(
         0, groups.PARTS, np.array([records.ctypes.data]), np.array([4]), ends, np.array([0]),
-        np.array([buffers(names)]), gathered, starts,
+        np.array([names.refs.ctypes.data]), gathered, keys, starts,
     )  # fmt: skip
-    assert 2 == keys
+    assert 2 == found
     assert [0, 2, 3] == starts[:3].tolist()
-    assert [40, 42, 41] == gathered[:, groups.WHEN].tolist()
+    assert [0, 2, 1] == gathered[groups.ROW].tolist()
+    assert [40, 42, 41] == gathered[groups.WHEN].tolist()
+    assert [-5, -5] == keys[:2].tolist()
 
 
 def test_an_instant_is_what_the_standard_library_reads():
@@ -235,3 +238,24 @@ def test_an_instant_is_what_the_standard_library_reads():
     for text, at in zip(texts, (rows.when >> 2).tolist(), strict=True):
         since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
         assert since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000 == at
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.string_view()])
+@pytest.mark.parametrize("shortest", [0, 13])
+def test_texts_stay_where_they_were_read(kind, shortest):
+    """Texts are told by where they stand; with the column gone they are still what they were."""
+    random = Random("texts")
+    values = ["".join(random.choices("añ€😀", k=random.randint(shortest, 30))) for _ in range(500)]
+    column = pa.array(values, kind).slice(3, 400)
+    texts, rows = Texts.of(column), np.array([0, 399, 7, 7])
+    del column
+    assert values[3:403] == texts.copied().to_pylist()
+    assert [values[3 + row] for row in rows] == texts.take(rows).to_pylist()
+    assert [len(value.encode()) for value in values[3:403]] == texts.lengths.tolist()
+
+
+def test_few_values_in_views_with_none():
+    """A column of views has each value once, and no value is the same as empty text."""
+    values = ["sent", None, "", "a value that is longer than a view", "sent", None]
+    found = few(pa.array([*values, "other"], pa.string_view()).slice(0, 6), 6)
+    assert [value or None for value in values] == [found.values[n] for n in found.places]

@@ -9,6 +9,7 @@ from wa_sim.audit.engine import audit
 
 from tests.audit import logs, reference
 from wa_fsm import policies
+from wa_fsm.table import table_of
 
 SPECS = (
     "cloud-api",
@@ -19,26 +20,35 @@ SPECS = (
     "cloud-api,window=12s,margin=11999ms",
 )
 LONG = bool(os.environ.get("WA_FSM_LONG"))
-KEYS = 100_000 // len(SPECS) // 4 if LONG else 250
+HISTORIES = 100_000 if LONG else 1_200  # for each way to judge
+KEYS = 200  # of one log
+LOGS = -(-HISTORIES // (KEYS * len(SPECS)))
 PLAIN, COMPILED = 10**9, 0
 
 
 @pytest.mark.parametrize("judge", ["truth", "known"])
 @pytest.mark.parametrize("spec", SPECS)
-@pytest.mark.parametrize("few", [PLAIN, COMPILED], ids=["plain", "compiled"])
-def test_every_decision_is_that_of_history(spec, judge, few):
-    """Late, repeated, disordered, tied and failed: each decision is History's."""
+def test_every_decision_is_that_of_history_and_of_the_machine(spec, judge):
+    """Late, repeated, disordered, tied and failed: each decision is History's, and the machine's.
+
+    The machine is the live one of `transitions`: it answers at every step of a History's fold, and
+    at every question.
+    """
     policy = policies.from_spec(spec)
-    log = logs.random_log(spec, policy, KEYS)
-    found = audit(logs.chunks(log, 997), [policy], judge=judge, few=few, threads=2)
-    expected, repeats = reference.judged(log, policy, judge)
-    actual = reference.judged_by_audit(found)
-    either = expected.keys() | actual.keys()
-    different = {n: (log[n], expected.get(n), actual.get(n)) for n in either
-                 if expected.get(n) != actual.get(n)}  # fmt: skip
-    assert {} == different
-    assert repeats == found.totals.duplicates
-    assert len(expected) == found.totals.sends
+    for number in range(LOGS):
+        log = logs.random_log(f"{spec} {number}", policy, KEYS)
+        expected, repeats = reference.judged(log, policy, judge)
+        live, _ = reference.judged(log, policy, judge, engine=table_of(policy).machine)
+        assert expected == live
+        for few in (PLAIN, COMPILED):
+            found = audit(logs.chunks(log, 997), [policy], judge=judge, few=few, threads=2)
+            actual = reference.judged_by_audit(found)
+            either = expected.keys() | actual.keys()
+            different = {n: (log[n], expected.get(n), actual.get(n)) for n in either
+                         if expected.get(n) != actual.get(n)}  # fmt: skip
+            assert {} == different, few
+            assert repeats == found.totals.duplicates
+            assert len(expected) == found.totals.sends
 
 
 @pytest.mark.parametrize("judge", ["truth", "known"])

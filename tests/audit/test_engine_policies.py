@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from random import Random
 
 import pytest
@@ -13,7 +13,8 @@ from wa_sim.audit.plain import PICKS, Registry
 from wa_sim.common import zone
 
 from tests.audit import logs, reference
-from wa_fsm import TemplateStatus, policies
+from wa_fsm import CustomerMessage, Sent, TemplateStatus, policies
+from wa_fsm.identity import canonical
 from wa_fsm.refusals import Refusal
 
 BOTH = pytest.mark.parametrize("few", [10**9, 0], ids=["plain", "compiled"])
@@ -125,6 +126,8 @@ def test_what_is_counted_is_what_the_sends_say(few):
     assert totals.rows == facts + aside
     assert totals.sends == len(rows)
     assert totals.templates == sum(row["event"] == "template" for row in rows)
+    failed = Counter(row["error_code"] for row in rows if row["error_code"] is not None)
+    assert totals.failed == failed != {}  # of an unclassified send nobody counts the failure
     assert verdicts.allowed == sum(row["allowed"] for row in rows)
     assert verdicts.refused == Counter(row["reason"] for row in rows if not row["allowed"])
     assert verdicts.by_rule == Counter(row["rule"] for row in rows)
@@ -155,10 +158,50 @@ def test_what_is_counted_is_what_the_sends_say(few):
     assert sum(verdicts.edges.values()) == len(near)
 
 
+def waits_of(facts):
+    """How long a key's customer waited for answers, in milliseconds; and whether it still does."""
+    since, waits = None, []
+    for fact in facts:
+        event, at = fact.event, fact.place[0]
+        if isinstance(event, CustomerMessage) and event.kind in ("text", "button"):
+            since = since or at
+        elif isinstance(event, Sent) and fact.failure is None and since is not None:
+            waits.append((at - since) // logs.MS)
+            since = None
+    return waits, since is not None
+
+
+@BOTH
+@pytest.mark.parametrize("spec", ["cloud-api", "textbook,window=7m", "cloud-api,window=90s"])
+def test_when_it_was_and_how_long_customers_waited(spec, few):
+    """The first and last instant, and the waits, which are divided at the window's end, too."""
+    policy = policies.from_spec(spec)
+    log = logs.random_log("waits", policy, 300)
+    totals = audit(logs.chunks(log, 700), [policy], few=few).totals
+    keys, waits, waiting, instants = {}, [], 0, []
+    for number, row in enumerate(log):
+        keys.setdefault((row["number"], canonical(row["customer"])), []).append((number, row))
+    for rows in keys.values():
+        facts, _ = reference.facts_of(rows, policy)
+        more, last = waits_of(facts)
+        waits, waiting = waits + more, waiting + last
+        instants += [fact.place[0] for fact in facts]
+    assert totals.unanswered == waiting > 0
+    assert sum(totals.responses.values()) == len(waits)
+    window = policy.window // logs.MS
+    inside = sum(wait < window for wait in waits)
+    assert 0 < inside < len(waits)
+    assert inside == sum(n for upto, n in totals.responses.items() if upto * 1000 <= window)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    assert epoch + totals.first_at * logs.MS == min(instants)
+    assert epoch + totals.last_at * logs.MS == max(instants)
+
+
 @BOTH
 def test_an_empty_log(few):
     """A log without rows has a result with nothing in it."""
     found = audit(iter(()), [policies.get("textbook")], few=few)
     assert found.totals.sends == found.totals.rows == 0
+    assert found.totals.first_at is found.totals.last_at is None
     assert [] == list(found.sends())
     assert found.picked("near_misses").num_rows == 0

@@ -56,6 +56,25 @@ def test_the_counts_that_others_read_have_their_names() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("shut", "prevented", "said"),
+    [
+        (1, 1, "would have held it back"),
+        (1, 0, "would not have held it back"),
+        (3, 3, "would have held back all of them"),
+        (3, 0, "would have held back none of them"),
+        (3, 1, "would have held back 1 of them"),
+    ],
+)
+def test_what_would_have_been_prevented_is_told(shut: int, prevented: int, said: str) -> None:
+    """In the words of a sentence, however many there are."""
+    counts = totals()
+    counts.failed = {131047: shut}
+    counts.verdicts[0].allowed_but_refused = {131047: shut - prevented}
+    page = " ".join(text_report(data(Invented(counts))).split())
+    assert said in page
+
+
 @pytest.mark.parametrize("what", ["rows", "duplicates", "sends", "unclassified"])
 def test_a_row_that_is_not_accounted_for_is_a_fault(what: str) -> None:
     """If the sum is wrong by one row, there is no report."""

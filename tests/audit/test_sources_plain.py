@@ -318,3 +318,20 @@ def test_a_mapping_that_cannot_be_read_is_told(text: str, why: str) -> None:
     with pytest.raises(BadMap) as caught:
         parse_maps([text])
     assert str(caught.value).startswith(why)
+
+
+@pytest.mark.parametrize("source", ["plain", "webhooks", "twilio"])
+@pytest.mark.parametrize("size", [12, 400, -40])
+def test_a_gzipped_log_that_is_cut_or_broken_is_told(
+    tmp_path: Path, source: str, size: int
+) -> None:
+    """It ends in a sentence with its name; it is no log that ends early, and no interrupt."""
+    lines = "".join(json.dumps(PLAIN | {"id": f"m{n * n}"}) + "\n" for n in range(2000))
+    packed = bytearray(gzip.compress(lines.encode()))
+    cut = written(tmp_path, "cut.jsonl.gz", bytes(packed[:size]))
+    with pytest.raises(NoLog, match=r"cut\.jsonl\.gz: gzipped, .*it ends in the middle"):
+        told(source, cut)
+    packed[400:440] = bytes(40)
+    broken = written(tmp_path, "broken.jsonl.gz", bytes(packed))
+    with pytest.raises(NoLog, match=r"broken\.jsonl\.gz: gzipped, and cannot be unpacked"):
+        told(source, broken)

@@ -50,7 +50,37 @@ def test_refuses(text):
     """What is not in the grammar is refused, with the text and what was expected."""
     with pytest.raises(ValueError, match="expected a duration such as `24h`") as caught:
         parse_duration(text)
+    shown = text.replace("\n", r"\n")
+    assert f"bad duration `{shown}`" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("1.5h", "1h30m"),
+        ("1,5 hours", "1h30m"),
+        ("10min", "10m"),
+        ("10 Minutes", "10m"),
+        ("30m 2h", "2h30m"),
+        ("2h  30m", "2h30m"),
+        ("1 w", "168h"),
+        ("1H", "1h"),
+    ],
+)
+def test_says_what_may_be_meant(text, hint):
+    """A text in other words is still refused, but the complaint has the right ones."""
+    with pytest.raises(ValueError, match=f"did you mean `{hint}`") as caught:
+        parse_duration(text)
     assert f"bad duration `{text}`" in str(caught.value)
+    assert parse_duration(hint)
+
+
+@pytest.mark.parametrize("text", ["24", "1h30", "2d3x", "1sm", "h", "", "-1h", "9" * 9 + "w"])
+def test_guesses_nothing_where_it_cannot_know(text):
+    """What could be two things, or nothing, gets no "did you mean"."""
+    with pytest.raises(ValueError, match="bad duration") as caught:
+        parse_duration(text)
+    assert "did you mean" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["9" * 12 + "d", "9" * 30 + "h", "1000000000d", "9" * 5000 + "s"])

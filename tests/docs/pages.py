@@ -13,6 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
+IN_CI = (
+    "CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE", "GITLAB_CI", "WA_FSM_CI",
+)  # fmt: skip
+
 _FENCE = re.compile(r"(`{3,}|~{3,})\s*([\w-]*).*")
 _MARKER = re.compile(r"<!--\s*(.*?)\s*-->")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, NINE
-from wa_fsm import CustomerMessage
+from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, NINE, SECOND
+from wa_fsm import CustomerMessage, SendFailed
+from wa_fsm.events import Delivered
 from wa_fsm.identity import ContactChanged, SameContact
 
 
@@ -99,10 +100,20 @@ def test_contacts_may_be_kept_as_keyed_hashes(anywhere):
     assert gate.check("shop", "+49 15112345678", FREE).allowed
     assert gate.check("shop", "US.1349", FREE).allowed
     with gate.sending("shop", "US.1349", HELLO) as send:
-        send.sent("out.1", wa_id="4915112345678")
+        send.sent("wamid.out", wa_id="4915112345678")
+    with gate.sending("shop", "US.1349", FREE) as send:
+        send.sent("wamid.free")
+    gate.record(SendFailed("shop", "4915112345678", NINE, "wamid.free", 131047))
+    assert not gate.check("shop", "US.1349", FREE).allowed
+    anywhere.clock.advance(SECOND)
+    gate.record(CustomerMessage("shop", "4915112345678", NINE + SECOND, "wamid.in"))
+    assert gate.check("shop", "US.1349", FREE).allowed
+    gate.record(Delivered("shop", "4915112345678", NINE, "wamid.elsewhere"))
     gate.flush()
     kept = repr(list(anywhere.store.export()))
-    assert not any(name in kept for name in ("4915112345678", "US.1349", "US.0"))
+    assert not any(name in kept for name in ("4915112345678", "US.1349", "US.0", "wamid"))
+    refused = gate.accuracy().allowed_but_refused
+    assert [row.message_id for row in refused] == [gate.id_of("wamid.free")]
     assert anywhere.asked(contact="4915112345678") == "never_opened"
     assert not anywhere.another(contact_key=b"other").check("shop", "US.1349", FREE).allowed
 
@@ -120,6 +131,17 @@ def test_a_person_is_forgotten_by_any_name(anywhere):
     assert [row.contact for row in anywhere.store.log()] == ["c"]
     assert anywhere.asked(contact="a") == "never_opened"
     assert anywhere.store.read("shop", "a").names == ("a",)
+
+
+def test_the_names_that_a_person_had_before_are_forgotten_too(anywhere):
+    """However often they changed, and each with its aliases; the names of later do not go."""
+    anywhere.gate.record([ContactChanged("a", "b"), ContactChanged("b", "c")])
+    anywhere.gate.record([ContactChanged("c", "d"), SameContact(("a", "US.1"))])
+    for contact in ("US.1", "b", "c", "d"):
+        anywhere.wrote(contact=contact)
+    anywhere.gate.forget("c")
+    assert list(anywhere.store.keys()) == [("shop", "d")]
+    assert anywhere.gate.history("shop", "d").before == ()
 
 
 def test_a_gate_keeps_nothing_of_the_forgotten_in_memory(world):

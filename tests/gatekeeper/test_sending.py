@@ -172,6 +172,35 @@ def test_where_whatsapp_disagrees_is_listed(anywhere):
     assert [row.message_id for row in found.refused_but_delivered] == ["out.4"]
 
 
+def test_what_whatsapp_says_before_the_send_is_logged_is_listed_too(anywhere):
+    """A webhook may be quicker than the answer to the send: it waits, and is no decision."""
+    watching = anywhere.another(mode="observe")
+    anywhere.wrote()
+    anywhere.failed(131047, "out.1")
+    anywhere.failed(131026, "out.2")
+    for id_, contact in (("out.3", "ben"), ("out.4", "ana")):
+        anywhere.gate.record(Delivered("shop", contact, anywhere.clock(), id_))
+    assert anywhere.gate.history("shop", "ana").decisions == ()
+    for id_ in ("out.2", "out.4", "out.1"):  # the last one shuts the window
+        sent_by(anywhere, FREE, id_)
+    sent_by(anywhere, FREE, "out.3", watching, "ben")
+    found = anywhere.gate.accuracy()
+    assert [row.message_id for row in found.allowed_but_refused] == ["out.1"]
+    assert [row.message_id for row in found.refused_but_delivered] == ["out.3"]
+    assert len(anywhere.gate.history("shop", "ana").decisions) == 3
+
+
+def test_what_whatsapp_refuses_at_once_is_listed(anywhere):
+    """Such a send never has an id; another code says nothing of the window."""
+    anywhere.wrote()
+    for code in (131047, 131026, None):
+        with anywhere.gate.sending("shop", "ana", FREE) as send:
+            send.failed(code)
+    found = anywhere.gate.accuracy()
+    assert [row.outcome for row in found.allowed_but_refused] == ["failed 131047"]
+    assert found.refused_but_delivered == ()
+
+
 # -- the decision log ----------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from wa_fsm.deliveries import Snapshot
 from wa_fsm.situation import Point
-from wa_fsm.stores.base import Batch, Claim, Fact, Link, LogRow, Status
+from wa_fsm.stores.base import Batch, Claim, Fact, Link, LogRow, Status, outcome_row
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -26,6 +26,10 @@ def fact(id_="in.1", at=NINE, contact="ana", number=N, role="in", arrived=None, 
 def logged(id_="d.1", time=NINE, contact="ana", number=N, outcome="", message_id=""):
     rest = ("cloud-api", "abc", "free_form text", True, "window_open", "M8", "enforce", "sending")
     return LogRow(id_, time, number, contact, *rest, outcome, message_id)
+
+
+def became(message_id="out.1", outcome="delivered", contact="ana", arrived=NINE):
+    return outcome_row(N, contact, arrived, message_id, outcome)
 
 
 def status(name="hello", at=NINE, status="approved", language="", arrived=NINE, order=0):

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.stores.rows import (
     NINE,
     SECOND,
     N,
+    became,
     claim,
     exported,
     fact,
@@ -25,7 +27,17 @@ from tests.stores.rows import (
 from wa_fsm.decision import Conversation
 from wa_fsm.deliveries import Snapshot
 from wa_fsm.situation import Point
-from wa_fsm.stores.base import Batch, Began, Claimed, Count, KeySnapshot, Link, Opener, Written
+from wa_fsm.stores.base import (
+    Batch,
+    Began,
+    Claimed,
+    Count,
+    KeySnapshot,
+    Link,
+    LogRow,
+    Opener,
+    Written,
+)
 
 MS = timedelta(milliseconds=1)
 
@@ -329,10 +341,71 @@ def test_outcomes_find_their_rows(store):
     """An outcome is kept with each row of that message id, and with no other."""
     rows = [logged("a", message_id="out.1"), logged("b", message_id="out.2"), logged("c")]
     store.write(Batch(log=rows))
-    store.write(Batch(outcomes={"out.1": "delivered", "out.9": "failed 1", "": "never"}))
+    store.write(Batch(outcomes=[became("out.1", "delivered"), became("out.9", "failed 1")]))
     assert [row.outcome for row in store.log()] == ["delivered", "", ""]
-    store.write(Batch(log=[logged("d", message_id="out.3")], outcomes={"out.3": "failed 2"}))
+    told = [became("out.3", "failed 2")]
+    store.write(Batch(log=[logged("d", message_id="out.3")], outcomes=told))
     assert [row.outcome for row in store.log()] == ["delivered", "", "", "failed 2"]
+
+
+ROW = logged("a", outcome="sent", message_id="out.1")
+STEPS = {
+    "decided": Batch(log=[ROW]),
+    "decided again": Batch(log=[ROW]),
+    "delivered": Batch(outcomes=[became("out.1", "delivered")]),
+    "failed": Batch(outcomes=[became("out.1", "failed 131047")]),
+    "both": Batch(outcomes=[became("out.1", "failed 131047"), became("out.1", "delivered")]),
+}
+
+
+@pytest.mark.parametrize("told", [("delivered",), ("failed",), ("both",), ("delivered", "failed")])
+def test_an_outcome_finds_its_decision_in_any_order(store, told):
+    """It waits for the decision, a failure counts before a delivery, and to repeat is nothing."""
+    steps = ["decided", "decided again", *told, told[0]]
+    last = "delivered" if told == ("delivered",) else "failed 131047"
+    for order in sorted(set(permutations(steps))):
+        for step in order:
+            store.write(STEPS[step])
+        found = list(store.log()), [row for row in store.export() if isinstance(row, LogRow)]
+        assert found == ([ROW._replace(outcome=last)],) * 2, order
+        assert store.forget(["ana"]) == 1
+
+
+def test_a_decision_and_its_outcome_may_come_at_the_same_moment(store):
+    """Neither transaction sees the other, and still no outcome waits for ever."""
+    ids = [f"out.{n}" for n in range(150)]
+    sent = [Batch(log=[logged(id_, outcome="sent", message_id=id_)]) for id_ in ids]
+    told = [Batch(outcomes=[became(id_)]) for id_ in ids]
+    gate = threading.Barrier(2)
+
+    def write(batches):
+        for batch in batches:
+            gate.wait()
+            store.write(batch)
+
+    threads = [threading.Thread(target=write, args=(each,)) for each in (sent, told)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [row.outcome for row in store.log()] == ["delivered"] * 150
+    assert sum(isinstance(row, LogRow) for row in store.export()) == 150
+
+
+def test_an_outcome_that_waits_is_moved_pruned_and_forgotten(store):
+    """It is no decision, but it is exported, goes with its person, and does not stay for ever."""
+    waits = [became("out.1", "delivered"), became("out.2", "failed 1", contact="ben")]
+    store.write(Batch(outcomes=waits))
+    store.write(Batch(outcomes=[became("out.2", contact="bob", arrived=NINE + HOUR)]))
+    assert (list(store.log()), list(store.log(names=["ana"]))) == ([], [])
+    moved = [row for row in store.export() if isinstance(row, LogRow)]
+    assert sorted(moved) == sorted(waits)
+    assert store.forget(["ana"]) == 1
+    assert [row for row in store.export() if isinstance(row, LogRow)] == waits[1:]
+    store.load(moved)
+    store.write(Batch(log=[logged("b", contact="ben", outcome="sent", message_id="out.2")]))
+    assert [row.outcome for row in store.log()] == ["failed 1"]
+    assert (store.prune(NINE + MS), list(store.export())[1:]) == (2, [])
 
 
 def test_a_long_log_is_streamed(store):

@@ -1,6 +1,7 @@
 """What is PostgreSQL's own: durability, schema, connections, round trips, locks and plans."""
 
 import random
+import signal
 import time
 
 import psycopg
@@ -9,10 +10,22 @@ import pytest
 from tests.servers import PASSWORD, Proxy
 from tests.stores.faults import fork_and_write, sentence, together, unavailable, unused_port
 from tests.stores.fixtures import fresh_uri, server_for
-from tests.stores.rows import DAY, HOUR, NINE, N, claim, fact, facts_of, logged, snapshot, wrote
+from tests.stores.rows import (
+    DAY,
+    HOUR,
+    NINE,
+    N,
+    became,
+    claim,
+    fact,
+    facts_of,
+    logged,
+    snapshot,
+    wrote,
+)
 from wa_fsm import CustomerMessage, FreeForm
 from wa_fsm.gatekeeper import Gatekeeper
-from wa_fsm.stores import StoreRefused, open_store, postgres_sql
+from wa_fsm.stores import StoreError, StoreRefused, open_store, postgres_sql
 from wa_fsm.stores.base import SCHEMA, Batch
 
 
@@ -275,7 +288,7 @@ def test_writers_of_the_same_rows_in_any_order_do_not_deadlock(uri):
         rng = random.Random(seed)
         for _ in range(10):
             some = rng.sample(facts, 60)
-            outcomes = {f"m{n}": "delivered" for n in rng.sample(range(9), 5)}
+            outcomes = [became(f"m{n}", "delivered") for n in rng.sample(range(9), 5)]
             log = [logged(f"d{n}", message_id=f"m{n}") for n in rng.sample(range(9), 5)]
             store.write(Batch(some, log=log, outcomes=outcomes, counts={"a": 1, "b": 1}))
 
@@ -324,7 +337,58 @@ def test_a_read_finds_its_rows_by_index_however_many_there_are(uri):
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute(postgres_sql.PLANS)
         connection.execute(f"prepare r (text, text, text, text) as {text}")
-        lines = connection.execute(f"explain execute r ('c1', '{N}', '{N}', '{N}')").fetchall()
-    plan = "\n".join(line for (line,) in lines)
-    assert "wafsm_facts_key" in plan
-    assert "Seq Scan on wafsm" not in plan
+        connection.execute(f"prepare one (text, text) as {postgres_sql.READ_ONE}")
+        for asked in (f"r ('c1', '{N}', '{N}', '{N}')", f"one ('c1', '{N}')"):
+            lines = connection.execute(f"explain execute {asked}").fetchall()
+            plan = "\n".join(line for (line,) in lines)
+            assert "wafsm_facts_key" in plan
+            assert "wafsm_links_b" in plan
+            assert "Seq Scan on wafsm" not in plan
+
+
+# -- what is asked without a cursor --------------------------------------------------------------
+
+
+def test_a_value_that_the_system_does_not_take_at_once(uri):
+    """It goes out piece by piece, and comes back whole."""
+    store = opened(uri)
+    long = fact("in." + "é" * 6_000_000)
+    assert [wrote(store, long).new, wrote(store, long).new] == [1, 0]
+    assert facts_of(store) == {long}
+
+
+def test_a_call_that_is_interrupted_leaves_nothing_half_asked(uri):
+    """The exception comes at once, its connection is not used again, and the store goes on."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    store = opened(uri)
+    wrote(store, fact())
+    kept = signal.signal(signal.SIGALRM, interrupt)
+    with psycopg.connect(uri) as other:
+        other.execute("lock table wafsm_facts in access exclusive mode")
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                store.read(N, "ana")
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, kept)
+    assert facts_of(store) == {fact()}
+    assert wrote(store, fact("in.2")).new == 1
+
+
+def test_a_database_that_does_not_speak_utf8(uri):
+    """What it can write it keeps; what it cannot is an error, and not the end of the store."""
+    base = uri.rpartition("/")[0]
+    sql(uri, "create database latin template template0 encoding latin1 lc_collate 'C' lc_ctype 'C'")
+    store = opened(f"{base}/latin")
+    wrote(store, fact("é", contact="Ærø"))
+    assert [each.id for each in facts_of(store, "Ærø")] == ["é"]
+    for _ in range(2):
+        with pytest.raises(StoreError, match="LATIN1"):
+            wrote(store, fact("☎"))
+        with pytest.raises(StoreError, match="LATIN1"):
+            store.write(Batch([fact("☎"), fact("in.2")]))
+    assert wrote(store, fact("in.3", contact="Ærø")).new == 1

@@ -17,7 +17,9 @@ from aiohttp import (
     ClientRequest,
     ClientResponse,
     ConnectionTimeoutError,
+    StreamReader,
 )
+from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_reqrep import RequestInfo
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -45,7 +47,7 @@ def gate_middleware(
 
     async def middleware(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         url = str(request.url)
-        if not needs_body(request.method, url, request.headers.get("Content-Type")):
+        if not needs_body(request.method, url, request.headers):
             return await handler(request)
         entered = await door.call(door.enter, request.method, url, await _body(request))
         if entered is None:
@@ -60,6 +62,7 @@ def gate_middleware(
             await asyncio.shield(door.call(entered.lost, left=left))
             raise
         await asyncio.shield(door.call(entered.came_back, response.status, content))
+        response.content = _stream(content)
         return response
 
     return middleware
@@ -73,6 +76,15 @@ async def _body(request: ClientRequest) -> bytes | None:
     return body if isinstance(body, bytes) else None
 
 
+def _stream(content: bytes) -> StreamReader:
+    """The content for a client that reads it piece by piece."""
+    loop = asyncio.get_running_loop()
+    stream = StreamReader(BaseProtocol(loop), len(content) + 1, loop=loop)
+    stream.feed_data(content)
+    stream.feed_eof()
+    return stream
+
+
 class _Local(ClientResponse):
     """An answer that came from no connection. aiohttp has no public way to make one."""
 
@@ -81,7 +93,7 @@ class _Local(ClientResponse):
         self.method = request.method
         self._real_url = self._url = request.url
         self.status, self.reason = answer.status, answer.reason
-        self._body = answer.content
+        self._body, self.content = answer.content, _stream(answer.content)
         headers = CIMultiDictProxy(CIMultiDict(answer.headers))
         self._headers = headers
         self._raw_headers = tuple((k.encode(), v.encode()) for k, v in answer.headers.items())

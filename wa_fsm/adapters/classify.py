@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from wa_fsm.events import FREE_FORM_KINDS, FreeForm, FreeFormKind, Message, Template
+from wa_fsm.events import FREE_FORM_KINDS, FreeForm, Message, Template
 
 Category: TypeAlias = Literal["utility", "authentication"]
 MisfitReason: TypeAlias = Literal["category_not_allowed", "unreadable_body", "unrecognised_send"]
@@ -38,6 +39,7 @@ _DIGITS: Final = re.compile("[0-9]{1,40}")
 _MULTIPART: Final = re.compile(rb"\s*--\S")
 _CALL_ACTIONS: Final = ("connect", "pre_accept", "accept", "reject", "terminate")
 _PRODUCT: Final = "messaging_product"
+_FREE_FORM: Final[Mapping[str, FreeForm]] = {kind: FreeForm(kind) for kind in FREE_FORM_KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +130,21 @@ def _query(url: str) -> dict[str, str]:
         return {}
 
 
-def needs_body(method: str, url: str, content_type: str | None = None) -> bool:
+def needs_body(method: str, url: str, headers: Mapping[str, Any]) -> bool:
     """Whether ``classify_send`` must see the body. Spares reading uploads.
 
     Args:
         method: as the request has it.
         url: as the request has it.
-        content_type: the header, where there is one.
+        headers: of the request, by names in any case.
     """
     if _method(method, url) in _READING:
         return False
-    kind = (content_type or "").lower()
-    readable = not kind or "json" in kind or "form-urlencoded" in kind or kind.startswith("text/")
-    return readable or door_of(url) is not None
+    if door_of(url) is not None:
+        return True
+    said = headers.get("Content-Type")
+    kind = said.lower() if isinstance(said, str) else ""
+    return not kind or "json" in kind or "form-urlencoded" in kind or kind.startswith("text/")
 
 
 def classify_send(
@@ -199,13 +203,15 @@ def _fields(url: str, body: Body) -> dict[str, Any] | None:
     if not raw.strip():
         return query
     try:
-        read = _JSON.decode(raw.decode("utf-8-sig"))
+        read = _JSON.decode(raw.removeprefix(BOM_UTF8).decode())
     except _Twice:
         raise
     except (ValueError, RecursionError):
         form = _form(raw)
         return None if form is None else {**query, **form}
-    return {**query, **read} if isinstance(read, dict) else None
+    if not isinstance(read, dict):
+        return None
+    return {**query, **read} if query else read
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -305,8 +311,7 @@ def _at_door(
         return Misfit("unrecognised_send", "its `type` is no text", number)
     if kind == "template":
         return _template(number, names, group, fields.get("template"))
-    known: FreeFormKind = kind if kind in FREE_FORM_KINDS else "text"
-    send = Send(number, names, FreeForm(known), kind, group)
+    send = Send(number, names, _FREE_FORM.get(kind, _FREE_FORM["text"]), kind, group)
     return _of_category(send, fields.get("category"), direct)
 
 

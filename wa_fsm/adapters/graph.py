@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -22,11 +23,15 @@ TRACE: Final = "local-gate"
 INVALID_PARAMETER: Final = 100
 SERVICE_UNAVAILABLE: Final = 131016
 PAIR_RATE: Final = 131056
+MAINTENANCE: Final = 131057
 NOT_NOW: Final = "the records of this contact cannot be read now; nothing was sent"
 
 # Meta's error page calls these rate limits, outages or "try again": the same request may succeed.
-TRANSIENT: Final = frozenset({1, 2, 4, 80007, 130429, 131000, SERVICE_UNAVAILABLE, PAIR_RATE})
+TRANSIENT: Final = frozenset(
+    {1, 2, 4, 80007, 130429, 131000, SERVICE_UNAVAILABLE, PAIR_RATE, MAINTENANCE}
+)
 
+_JSON: Final = json.JSONDecoder()  # `json.loads` asks first in which encoding bytes are
 _BSUID: Final = re.compile(r"[A-Z]{2}(\.[A-Z]+)?\.[A-Za-z0-9]{1,128}")
 _TITLES: Final[Mapping[int, str]] = {
     INVALID_PARAMETER: "Invalid parameter",
@@ -170,13 +175,12 @@ def outcome_of(status: int, content: bytes) -> Outcome:
     """
     read = _object(content)
     if 200 <= status < 300:
-        id_ = _text(_first(read.get("messages")).get("id"))
+        message, contact = _first(read.get("messages")), _first(read.get("contacts"))
+        id_ = _text(message.get("id"))
         if not id_:
             return Unknown("the answer names no message", transient=False)
-        contact = _first(read.get("contacts"))
         names = [_text(contact.get(key)) for key in ("wa_id", "user_id", "parent_user_id")]
-        accepted = _text(_first(read.get("messages")).get("message_status"))
-        return Went(id_, tuple(name for name in names if name), accepted)
+        return Went(id_, tuple(filter(None, names)), _text(message.get("message_status")))
     error = read.get("error")
     if isinstance(error, dict):
         return _failed(status, error)
@@ -198,7 +202,7 @@ def _failed(status: int, error: Mapping[str, Any]) -> Failed:
 
 def _object(content: bytes) -> Mapping[str, Any]:
     try:
-        read = json.loads(content)
+        read = _JSON.decode(content.removeprefix(BOM_UTF8).decode())
     except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import AsyncIterable, Collection, Iterable
+from typing import cast
 
 import httpx
 
@@ -47,16 +48,17 @@ class GateTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send, or answer in WhatsApp's place."""
-        if not _looks_like_a_send(request):
+        url = str(request.url)
+        if not needs_body(request.method, url, request.headers):
             return self._inner.handle_request(request)
-        entered = self.door.enter(request.method, str(request.url), request.read())
+        entered = self.door.enter(request.method, url, request.read())
         if entered is None:
             return self._inner.handle_request(request)
         if isinstance(entered, Answer):
             return _response(entered, request)
         try:
             response = self._inner.handle_request(request)
-            content = response.read()
+            content = _looked_at(response)
         except BaseException as error:
             entered.lost(left=not isinstance(error, NEVER_LEFT))
             raise
@@ -91,17 +93,18 @@ class AsyncGateTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send, or answer in WhatsApp's place."""
-        if not _looks_like_a_send(request):
+        url = str(request.url)
+        if not needs_body(request.method, url, request.headers):
             return await self._inner.handle_async_request(request)
         body, door = await request.aread(), self.door
-        entered = await door.call(door.enter, request.method, str(request.url), body)
+        entered = await door.call(door.enter, request.method, url, body)
         if entered is None:
             return await self._inner.handle_async_request(request)
         if isinstance(entered, Answer):
             return _response(entered, request)
         try:
             response = await self._inner.handle_async_request(request)
-            content = await response.aread()
+            content = await _alooked_at(response)
         except BaseException as error:
             await self._lost(entered, error)
             raise
@@ -117,11 +120,42 @@ class AsyncGateTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def _looks_like_a_send(request: httpx.Request) -> bool:
-    return needs_body(request.method, str(request.url), request.headers.get("content-type"))
+def _looked_at(response: httpx.Response) -> bytes:
+    """The content of an answer that its client reads as if nobody had.
+
+    Only what the client itself reads has an ``elapsed``, and can be streamed.
+    """
+    if response.is_stream_consumed:  # by the transport inside
+        return response.read()
+    try:
+        raw = b"".join(cast(Iterable[bytes], response.stream))
+    finally:
+        cast(httpx.SyncByteStream, response.stream).close()
+    response.stream = httpx.ByteStream(raw)
+    return _decoded(response, raw)
+
+
+async def _alooked_at(response: httpx.Response) -> bytes:
+    if response.is_stream_consumed:
+        return await response.aread()
+    stream = cast(httpx.AsyncByteStream, response.stream)
+    try:
+        raw = b"".join([part async for part in cast(AsyncIterable[bytes], stream)])
+    finally:
+        await stream.aclose()
+    response.stream = httpx.ByteStream(raw)
+    return _decoded(response, raw)
+
+
+def _decoded(response: httpx.Response, raw: bytes) -> bytes:
+    if "content-encoding" not in response.headers:
+        return raw
+    try:
+        return httpx.Response(200, headers=response.headers, content=raw).content
+    except httpx.DecodingError:  # the client says so
+        return raw
 
 
 def _response(answer: Answer, request: httpx.Request) -> httpx.Response:
-    return httpx.Response(
-        answer.status, headers=answer.headers, content=answer.content, request=request
-    )
+    stream = httpx.ByteStream(answer.content)
+    return httpx.Response(answer.status, headers=answer.headers, stream=stream, request=request)

@@ -1,7 +1,8 @@
 """When to try again, and how fast one may send to one contact.
 
 Meta lets a business send one message per 6 seconds to one user, and 45 in a burst that borrows from
-the time after it; who is told of the pair rate (131056) waits 4^X seconds, X = 0, 1, 2, …
+the time after it; who is told of the pair rate (131056) waits 4^X seconds, X = 0, 1, 2, … A number
+in maintenance (131057) is so for up to a minute.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from wa_fsm.adapters.graph import PAIR_RATE
+from wa_fsm.adapters.graph import MAINTENANCE, PAIR_RATE
 
 PAIR_EVERY: Final = 6.0
 PAIR_BURST: Final = 45
@@ -63,4 +64,6 @@ def back_off(code: int | None, tries: int, jitter: Seconds = random.random) -> f
         jitter: between 0 and 1; up to a tenth is added, so that many senders do not march in step.
     """
     wait = 4.0 ** (tries - 1) if code == PAIR_RATE else min(2.0 ** (tries - 1), LONGEST)
+    if code == MAINTENANCE:
+        wait = max(wait, 60.0)
     return wait * (1 + jitter() / 10)

@@ -127,9 +127,7 @@ def gated(
 ) -> requests.Response:
     """Decide one request, and let `send` send it."""
     method, url = request.method or "GET", request.url or ""
-    kind = request.headers.get("Content-Type")
-    seen = getattr(request, _SEEN, False)
-    if seen or not needs_body(method, url, kind if isinstance(kind, str) else None):
+    if getattr(request, _SEEN, False) or not needs_body(method, url, request.headers):
         return send(request, *args, **options)
     entered = door.enter(method, url, _body(request.body))
     if isinstance(entered, Answer):

@@ -26,6 +26,7 @@ from wa_fsm.adapters.graph import Failed, Graph, Outcome, Unknown, Went, address
 from wa_fsm.adapters.httpx import NEVER_LEFT
 from wa_fsm.adapters.pace import PairRate, Seconds, Sleep, back_off
 from wa_fsm.gatekeeper import Gatekeeper
+from wa_fsm.identity import canonical
 
 BASE_URL: Final = "https://graph.facebook.com/v24.0"
 
@@ -196,7 +197,7 @@ class CloudApiSender:
             raise ValueError(f"this sends no message: {found.why}")
         for tries in range(1, self._tries + 1):
             if isinstance(found, Send):
-                self._pair.wait(self.number, found.names[0])
+                self._pair.wait(self.number, canonical(found.names[0]))
             outcome = self._attempt(found, body, leaving)
             if isinstance(outcome, Went):
                 wa_id = outcome.names[0] if outcome.names else ""

@@ -195,8 +195,10 @@ class AccountTemplates:
     def _build(self) -> None:
         """The listing, and above it what was learnt after the listing was read."""
         templates = Templates(self._listed, self._categories)
+        read = self._read_at
+        since = None if read is None else read.replace(microsecond=0)  # webhooks tell whole seconds
         for row in self._learnt:
-            if self._read_at is None or row.at > self._read_at:
+            if since is None or row.at >= since:
                 language = row.language or None
                 event = TemplateStatus(row.name, status_name(row.status), row.at, language)
                 templates.add(event, row.arrived, row.order)

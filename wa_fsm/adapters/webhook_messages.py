@@ -36,14 +36,17 @@ _TAKEN_BACK: Final = frozenset({"edit", "revoke"})
 def messages(walk: Walk, place: Place, value: object) -> None:
     """Inbound messages: each one a fact of its kind. Only a policy says which kinds open."""
     for path, message in place.each("messages", value):
-        if not isinstance(message, dict):
-            walk.unrecognised(path, "the message is no object", message)
-        elif text(message.get("type")) == "system" or (
-            "type" not in message and "system" in message
-        ):
-            _system(walk, place, path, message)
-        else:
-            _message(walk, place, path, message)
+        one_message(walk, place, path, message)
+
+
+def one_message(walk: Walk, place: Place, path: str, message: object) -> None:
+    """One of them."""
+    if not isinstance(message, dict):
+        walk.unrecognised(path, "the message is no object", message)
+    elif text(message.get("type")) == "system" or ("type" not in message and "system" in message):
+        _system(walk, place, path, message)
+    else:
+        _message(walk, place, path, message)
 
 
 def _message(walk: Walk, place: Place, path: str, message: Json) -> None:

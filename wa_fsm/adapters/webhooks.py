@@ -27,7 +27,14 @@ from datetime import datetime
 from typing import Any, Final, NoReturn
 
 from wa_fsm.adapters.webhook_account import account, is_notice, templates
-from wa_fsm.adapters.webhook_messages import echoes, history, messages, preferences, user_ids
+from wa_fsm.adapters.webhook_messages import (
+    echoes,
+    history,
+    messages,
+    one_message,
+    preferences,
+    user_ids,
+)
 from wa_fsm.adapters.webhook_people import People, same_contacts
 from wa_fsm.adapters.webhook_shapes import Json, items, mapping, text, when
 from wa_fsm.adapters.webhook_statuses import calls, statuses
@@ -84,6 +91,7 @@ _DEEP: Final = "it is nested too deeply to be read"
 _INBOUND: Final = frozenset({None, "messages", "standby"})
 _ECHOES: Final = frozenset({"smb_message_echoes", "message_echoes"})
 _TEMPLATES: Final = "message_template_status_update"
+_WHATSAPP: Final = "whatsapp_business_account"
 _KNOWN: Final = frozenset(
     {
         "messaging_product",
@@ -177,6 +185,8 @@ def _body(walk: Walk, place: Place, body: object) -> None:
         walk.unrecognised(place.path, "it is no object", body)
     elif "entry" in body:
         _others(walk, place, body, {"object", "entry"})
+        if body.get("object") not in (None, _WHATSAPP):
+            walk.unrecognised(place.below("object"), "another product's webhook", body["object"])
         for path, entry in place.each("entry", body["entry"]):
             _entry(walk, place.at(path), entry)
     elif "changes" in body:
@@ -254,12 +264,13 @@ def _arrays(walk: Walk, place: Place, value: Json) -> None:
     calls(walk, place, value.get("calls"))
     preferences(walk, place, value.get("user_preferences"))
     user_ids(walk, place, value.get("user_id_update"))
-    inner = value.get("standby")
-    for path, each in place.each("standby", inner):
-        if isinstance(each, dict) and "standby" not in each:
+    for path, each in place.each("standby", value.get("standby")):
+        if isinstance(each, dict) and "standby" not in each and each.keys() & _KNOWN:
             people = People(each.get("contacts"))
             walk.names += people.known
             _arrays(walk, place.at(path).of(mapping(each.get("metadata")), people), each)
+        elif isinstance(each, dict) and "type" in each:
+            one_message(walk, place, path, each)
         else:
             walk.unrecognised(path, "no value of `standby`", each)
     for path, each in place.each("errors", value.get("errors")):

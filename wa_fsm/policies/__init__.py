@@ -77,7 +77,8 @@ def from_spec(spec: str) -> Policy:
 def near(word: str, known: Iterable[str]) -> str:
     """What was meant, where one of the `known` is close; else what there is."""
     names = list(known)
-    close = difflib.get_close_matches(word, names, n=1)
+    same = [name for name in names if name.casefold() == word.casefold()]
+    close = same or difflib.get_close_matches(word, names, n=1)
     listed = f"expected {'one of ' if len(names) > 1 else ''}{', '.join(f'`{n}`' for n in names)}"
     return f"{listed}; did you mean `{close[0]}`?" if close else listed
 

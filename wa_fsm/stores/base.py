@@ -149,12 +149,36 @@ class LogRow(NamedTuple):
     message_id: str = ""
 
 
+WAITS: Final = "status"
+"""Who asked, in a row that is no decision: see ``outcome_row``."""
+
+
+def outcome_row(
+    number: str, contact: str, arrived: datetime, message_id: str, outcome: str
+) -> LogRow:
+    """What became of a message. It may come before the decision of its send is in the log."""
+    id_, nothing = f"{WAITS} {message_id}", ("",) * 3
+    return LogRow(
+        id_, arrived, number, contact, *nothing, True, *nothing, WAITS, outcome, message_id
+    )
+
+
+def settled(known: str, told: str) -> str:
+    """Of two outcomes of one message the one that counts, whichever came first."""
+    return known if _weight(known) > _weight(told) else told
+
+
+def _weight(outcome: str) -> int:
+    return 2 if outcome.startswith("failed") else 1 if outcome == "delivered" else 0
+
+
 class Batch(NamedTuple):
     """What one ``write`` writes, all or nothing.
 
     Attributes:
         facts, links, statuses, log: rows to learn; a log row with a known id takes its place.
-        outcomes: from a message's id to what became of it, for log rows that have that id.
+        outcomes: what became of messages, as ``outcome_row`` makes them: each settles the log rows
+            with its message's id, and waits where there is none yet.
         counts: what to add to the counters.
     """
 
@@ -162,7 +186,7 @@ class Batch(NamedTuple):
     links: Sequence[Link] = ()
     statuses: Sequence[Status] = ()
     log: Sequence[LogRow] = ()
-    outcomes: Mapping[str, str] = MappingProxyType({})
+    outcomes: Sequence[LogRow] = ()
     counts: Mapping[str, int] = MappingProxyType({})
 
 
@@ -244,7 +268,10 @@ class Store(Protocol):
         """End a claim for good. Durable."""
 
     def log(self, number: str | None = None, names: Sequence[str] = ()) -> Iterator[LogRow]:
-        """Decisions, oldest first, streamed: of a number, of contacts, or all."""
+        """Decisions, oldest first, streamed: of a number, of contacts, or all.
+
+        What waits for its decision is in ``export`` only.
+        """
 
     def links(self, names: Sequence[str]) -> Sequence[Link]:
         """The links that touch any of these names."""
@@ -325,7 +352,9 @@ Row: TypeAlias = Fact | Link | Status | LogRow | KeySnapshot | Began | Claimed |
 
 def batch_of(rows: Iterable[Row]) -> Batch:
     """Rows that ``write`` takes, sorted into a batch; the others are left out."""
-    facts, links, statuses, log = [], [], [], []
+    facts, links, statuses = [], [], []
+    log: list[LogRow] = []
+    outcomes: list[LogRow] = []
     for row in rows:
         if isinstance(row, Fact):
             facts.append(row)
@@ -334,8 +363,8 @@ def batch_of(rows: Iterable[Row]) -> Batch:
         elif isinstance(row, Status):
             statuses.append(row)
         elif isinstance(row, LogRow):
-            log.append(row)
-    return Batch(facts, links, statuses, log)
+            (outcomes if row.asked_by == WAITS else log).append(row)
+    return Batch(facts, links, statuses, log, outcomes)
 
 
 def newest_snapshot(snapshots: Iterable[Snapshot | None]) -> Snapshot | None:

@@ -29,6 +29,7 @@ from wa_fsm.stores.base import (
     Written,
     batch_of,
     newest_snapshot,
+    settled,
 )
 
 _Key = tuple[str, str]
@@ -53,6 +54,7 @@ class MemoryStore:
         self._openers: dict[int, list[Opener]] = {}  # by the hour, so that none grows long
         self._log: dict[str, LogRow] = {}
         self._logged: dict[str, set[str]] = defaultdict(set)  # by the id of the message
+        self._waiting: dict[str, LogRow] = {}  # by the same
         self._claims: dict[tuple[str, str, str], tuple[datetime, bool]] = {}
         self._counts: dict[str, int] = defaultdict(int)
 
@@ -66,20 +68,32 @@ class MemoryStore:
             for link in batch.links:
                 self._link(link)
             for row in batch.log:
-                self._log[row.id] = row
-                if row.message_id:
-                    self._logged[row.message_id].add(row.id)
-            for message_id, outcome in batch.outcomes.items():
-                self._settle(message_id, outcome)
+                self._tell(row)
+            for row in batch.outcomes:
+                self._settle(row)
             for name, count in batch.counts.items():
                 self._counts[name] += count
         return Written(new, len(batch.facts) + len(batch.statuses) - new)
 
-    def _settle(self, message_id: str, outcome: str) -> None:
-        for id_ in self._logged.get(message_id, ()):
-            row = self._log.get(id_)
-            if row is not None and row.message_id == message_id:
-                self._log[id_] = row._replace(outcome=outcome)
+    def _tell(self, row: LogRow) -> None:
+        message = row.message_id
+        if message:
+            known = [self._log.get(row.id), self._waiting.pop(message, None)]
+            for other in known:
+                if other is not None and other.message_id == message:
+                    row = row._replace(outcome=settled(other.outcome, row.outcome))
+            self._logged[message].add(row.id)
+        self._log[row.id] = row
+
+    def _settle(self, told: LogRow) -> None:
+        message = told.message_id
+        rows = [self._log.get(id_) for id_ in self._logged.get(message, ())]
+        found = [row for row in rows if row is not None and row.message_id == message]
+        for row in found:
+            self._log[row.id] = row._replace(outcome=settled(row.outcome, told.outcome))
+        if not found:
+            known = self._waiting.get(message, told)
+            self._waiting[message] = known._replace(outcome=settled(known.outcome, told.outcome))
 
     def _learn(self, fact: Fact) -> bool:
         key = (fact.number, fact.contact)
@@ -211,7 +225,7 @@ class MemoryStore:
             facts = [fact for key in sorted(self._facts) for fact in self._facts[key].values()]
             snapshots = [KeySnapshot(*key, shot) for key, shot in sorted(self._snapshots.items())]
             rows: list[Row] = [Began(self.began), *self._links, *self._statuses]
-            rows += [*snapshots, *facts, *self._log.values()]
+            rows += [*snapshots, *facts, *self._log.values(), *self._waiting.values()]
             rows += [Claimed(Claim(*key, t), done) for key, (t, done) in self._claims.items()]
             return iter([*rows, *(Count(*each) for each in self._counts.items())])
 
@@ -244,12 +258,15 @@ class MemoryStore:
         """Forget decisions and claims."""
         with self._lock:
             rows = [key for key, row in self._log.items() if row.time < before]
+            waiting = [key for key, row in self._waiting.items() if row.time < before]
             claims = [key for key, (until, _) in self._claims.items() if until < before]
+            for message in waiting:
+                del self._waiting[message]
             for row in rows:
                 del self._log[row]
             for claim in claims:
                 del self._claims[claim]
-        return len(rows) + len(claims)
+        return len(rows) + len(waiting) + len(claims)
 
     def forget(self, names: Sequence[str]) -> int:
         """Erase names."""
@@ -260,6 +277,8 @@ class MemoryStore:
                 self._drop_openers(self._facts.pop(key).values())
             self._snapshots = {k: v for k, v in self._snapshots.items() if k[1] not in names}
             self._log = {k: v for k, v in self._log.items() if v.contact not in names}
+            waiting = self._waiting.items()
+            self._waiting = {k: v for k, v in waiting if v.contact not in names}
             self._claims = {k: v for k, v in self._claims.items() if k[1] not in names}
             self._links = {x for x in self._links if x.a not in names and x.b not in names}
             self._groups = {}
@@ -270,8 +289,8 @@ class MemoryStore:
 
     def _size(self) -> int:
         facts = sum(map(len, self._facts.values()))
-        apart = len(self._snapshots) + len(self._log) + len(self._claims) + len(self._links)
-        return facts + apart
+        log = len(self._log) + len(self._waiting)
+        return facts + len(self._snapshots) + log + len(self._claims) + len(self._links)
 
     def compact(self) -> None:
         """Nothing to give back."""

@@ -58,14 +58,15 @@ from wa_fsm.stores.postgres_rows import (
     count_columns,
     fact_columns,
     fact_of,
+    fact_texts,
     parts,
     plain,
+    raw_fact,
     snapshot_columns,
     written,
 )
 from wa_fsm.stores.rows import (
     FactRows,
-    RawFact,
     claimed_from,
     escaped,
     log_from,
@@ -77,6 +78,8 @@ from wa_fsm.stores.rows import (
 
 PAGE: Final = 1000
 ATTEMPTS: Final = 8  # of a transaction that met another one in a deadlock
+
+_NEW, _KNOWN = Written(1, 0), Written(0, 1)
 
 _T = TypeVar("_T")
 
@@ -102,7 +105,7 @@ class PostgresStore:
         self._durable = durable
         self._pool = Pool(uri, size, self._opened)
         try:
-            self._again(lambda connection: self._begin(connection, now))
+            self._done(lambda connection: self._begin(connection, now))
         except BaseException:
             self._pool.close()
             raise
@@ -173,12 +176,19 @@ class PostgresStore:
                 connection.execute(statement, prepare=False)
         connection.execute(sql.MIGRATED, [SCHEMA])
 
-    def _again(self, work: Callable[[Connection], _T]) -> _T:
+    def _done(self, work: Callable[[Connection], _T]) -> _T:
         """What `work` gives with a connection; once more where it met another in a deadlock."""
+
+        def once() -> _T:
+            with self._pool.connection() as connection:
+                return work(connection)
+
+        return self._again(once)
+
+    def _again(self, work: Callable[[], _T]) -> _T:
         for attempt in range(ATTEMPTS):
             try:
-                with self._pool.connection() as connection:
-                    return work(connection)
+                return work()
             except StoreUnavailable as error:
                 met = (errors.DeadlockDetected, errors.SerializationFailure)
                 if not isinstance(error.__cause__, met) or attempt == ATTEMPTS - 1:
@@ -190,6 +200,11 @@ class PostgresStore:
 
     def write(self, batch: Batch) -> Written:
         """Learn all of it in one transaction: one round trip."""
+        facts, *others = batch
+        if len(facts) == 1 and not any(others):
+            values = fact_texts(facts[0])
+            found = self._again(lambda: self._pool.ask(sql.FACT_ASKED, values))
+            return _NEW if found == [[b"t"]] else _KNOWN
         wanted = list(parts(batch))
         if not wanted:
             return Written(0, 0)
@@ -197,29 +212,28 @@ class PostgresStore:
         return Written(new, len(batch.facts) + len(batch.statuses) - new)
 
     def _write_all(self, wanted: Sequence[Part]) -> int:
-        return self._again(lambda connection: written(connection, wanted)) if wanted else 0
+        return self._done(lambda connection: written(connection, wanted)) if wanted else 0
 
     # -- answering ---------------------------------------------------------------------------
 
     def read(self, number: str, contact: str) -> Known:
         """What is known of a contact, in one statement, and a second where it has more names."""
         n, c = escaped(number), escaped(contact)
-        rows = self._pool.rows(sql.READ_ONE, {"contact": c, "number": n})
+        rows = self._pool.ask(sql.READ_ONE, (c.encode(), n.encode()))
         if not rows:
             raise StoreUnavailable(f"{self._pool.where} has lost its row in `wafsm_meta`")
         statuses, began, linked, shot, first, *_ = rows[0]
-        if linked:
+        if linked == b"t":
             return self._read_all(number, n, c)
-        self.began = from_millis(began)
-        facts: list[RawFact] = []
-        if first is not None:
-            facts = [(row[4], ROLES[row[5]], *row[6:]) for row in rows]
-        snapshot = None if shot is None else snapshot_of(shot)
-        return Known((contact,), FactRows(number, facts), snapshot, statuses)
+        self.began = from_millis(int(began or 0))
+        facts = [] if first is None else [raw_fact(c, row[4:]) for row in rows]
+        snapshot = None if shot is None else snapshot_of(shot.decode())
+        return Known((contact,), FactRows(number, facts), snapshot, int(statuses or 0))
 
     def _read_all(self, number: str, n: str, c: str) -> Known:
         """The same, of a contact of several names."""
-        rows = self._pool.rows(sql.READ, (c, n, n, n))
+        with self._pool.connection() as connection:
+            rows = connection.execute(sql.READ, (c, n, n, n)).fetchall()
         raw, statuses, began, texts = rows[0][:4]
         self.began = from_millis(began)
         facts = [(row[4], ROLES[row[5]], *row[6:]) for row in rows if row[4] is not None]
@@ -315,7 +329,7 @@ class PostgresStore:
                 text = escaped(snapshot_text(snapshot))
                 connection.execute(sql.FOLD, [key[1], key[0], until, text])
 
-        self._again(work)
+        self._done(work)
 
     def export(self) -> Iterator[Row]:
         """Everything, as it stood at one instant."""
@@ -326,7 +340,7 @@ class PostgresStore:
         for number, contact, text in self._stream((sql.ALL_SNAPSHOTS, [])):
             yield KeySnapshot(unescaped(number), unescaped(contact), snapshot_of(text))
         yield from self._rows(sql.ALL_FACTS, fact_of)
-        yield from self.log()
+        yield from self._rows(sql.ALL_LOG, lambda row: log_from(plain(row)))
         yield from self._rows(sql.ALL_CLAIMS, lambda row: claimed_from(plain(row)))
         yield from (Count(name, value) for name, value in self.counts().items())
 
@@ -371,7 +385,7 @@ class PostgresStore:
             with connection.transaction():
                 return sum(connection.execute(*part).rowcount for part in parts)
 
-        return self._again(work)
+        return self._done(work)
 
     def compact(self) -> None:
         """Give space back to the system. Each table is locked while it is written anew."""

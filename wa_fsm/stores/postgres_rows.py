@@ -9,17 +9,21 @@ import psycopg
 
 from wa_fsm.stores import postgres_sql as sql
 from wa_fsm.stores.base import (
+    WAITS,
     Batch,
     Claimed,
     Count,
     Fact,
     KeySnapshot,
+    LogRow,
     Role,
     from_millis,
+    settled,
     to_millis,
 )
 from wa_fsm.stores.postgres_pool import Connection
 from wa_fsm.stores.rows import (
+    RawFact,
     claimed_values,
     escaped,
     log_values,
@@ -35,7 +39,10 @@ _ROLE: Final = {role: number for number, role in enumerate(ROLES)}
 
 
 def parts(batch: Batch) -> Iterator[Part]:
-    """The statements that write a batch, those that count what is new first."""
+    """The statements that write a batch, in the order in which they run."""
+    messages = {row.message_id for row in (*batch.log, *batch.outcomes)} - {""}
+    if messages:
+        yield sql.MESSAGES, columns((each,) for each in sorted(messages))
     if len(batch.facts) == 1:
         yield sql.FACT, fact_row(batch.facts[0])
     elif batch.facts:
@@ -48,8 +55,11 @@ def parts(batch: Batch) -> Iterator[Part]:
     if batch.log:
         rows = {row.id: log_values(row) for row in batch.log}
         yield sql.LOG, columns([rows[id_] for id_ in sorted(rows)])
+        waited = sorted({f"{WAITS} {row.message_id}" for row in batch.log if row.message_id})
+        if waited:
+            yield sql.WAITED, columns((each,) for each in waited)
     if batch.outcomes:
-        yield sql.OUTCOMES, columns(sorted(batch.outcomes.items()))
+        yield sql.OUTCOMES, columns(map(log_values, _settled(batch.outcomes)))
     if batch.counts:
         yield sql.COUNTS, columns(sorted(batch.counts.items()))
 
@@ -68,6 +78,27 @@ def fact_row(fact: Fact) -> tuple[Any, ...]:
         fact.order,
         escaped(fact.data),
         None if opens_at is None else when if opens_at == at else to_millis(opens_at),
+    )
+
+
+def fact_texts(fact: Fact) -> list[bytes | None]:
+    """The same, each value as text."""
+    return [None if value is None else str(value).encode() for value in fact_row(fact)]
+
+
+def raw_fact(contact: str, row: Sequence[Any]) -> RawFact:
+    """A fact of `contact` as ``READ_ONE`` found it: texts as bytes."""
+    role, id_, at, arrived, order, data, opens_at = row
+    when = int(at)
+    return (
+        contact,
+        ROLES[int(role)],
+        id_.decode(),
+        when,
+        when if arrived == at else int(arrived),
+        int(order),
+        data.decode(),
+        None if opens_at is None else when if opens_at == at else int(opens_at),
     )
 
 
@@ -91,6 +122,15 @@ def fact_of(row: Sequence[Any]) -> Fact:
 def fact_columns(facts: Iterable[Fact]) -> list[list[Any]]:
     """Facts as one list for each column; none where there are no facts."""
     return [list(column) for column in zip(*map(fact_row, facts), strict=True)]
+
+
+def _settled(outcomes: Iterable[LogRow]) -> list[LogRow]:
+    """Of each message the outcome that counts, sorted by message."""
+    kept: dict[str, LogRow] = {}
+    for row in outcomes:
+        known = kept.get(row.message_id, row)
+        kept[row.message_id] = row._replace(outcome=settled(known.outcome, row.outcome))
+    return [kept[message] for message in sorted(kept)]
 
 
 def _least(facts: Iterable[Fact]) -> list[Fact]:

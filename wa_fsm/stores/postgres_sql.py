@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
+from wa_fsm.stores.base import WAITS
+
 LOCK: Final = 0x77612D66736D  # "wa-fsm": whoever initialises or migrates holds it
 
 _OF_CONTACT: Final = "hashtextextended(contact, 0)"
@@ -34,7 +36,7 @@ CREATE: Final[tuple[LiteralString, ...]] = (
     f"""create unique index wafsm_snapshots_key
          on wafsm_snapshots ({_OF_CONTACT}, hashtextextended(number, 0))""",
     f"create table wafsm_links (how {_TEXT}, a {_TEXT}, b {_TEXT}, primary key (a, b, how))",
-    "create index wafsm_links_b on wafsm_links (b)",
+    "create index wafsm_links_b on wafsm_links (b, how)",
     f"""create table wafsm_statuses (
          name {_TEXT}, language {_TEXT}, status {_TEXT},
          at bigint not null, arrived bigint not null, ord integer not null,
@@ -114,6 +116,10 @@ FACT: Final = f"""insert into wafsm_facts as f ({_FACT})
     values (%s, %s, %s::smallint, %s, %s::bigint, %s::bigint, %s::integer, %s, %s::bigint)
     {_LEARN}"""
 
+FACT_ASKED: Final = f"""insert into wafsm_facts as f ({_FACT})
+    values ($1, $2, $3::smallint, $4, $5::bigint, $6::bigint, $7::integer, $8, $9::bigint)
+    {_LEARN}"""
+
 _FACTS_GIVEN: Final = f"""unnest(%s::text[], %s::text[], %s::smallint[], %s::text[], %s::bigint[],
       %s::bigint[], %s::integer[], %s::text[], %s::bigint[]) as g ({_FACT})"""
 
@@ -132,19 +138,47 @@ STATUSES: Final = """with fresh as (
 
 _LOG: Final = """id, time, number, contact, policy, version, message, allowed, reason, rule,
       mode, asked_by, outcome, message_id"""
-LOG: Final = f"""insert into wafsm_log ({_LOG})
-    select * from unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
-      %s::text[], %s::boolean[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-      %s::text[])
+_LOG_GIVEN: Final = f"""unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+      %s::text[], %s::text[], %s::boolean[], %s::text[], %s::text[], %s::text[], %s::text[],
+      %s::text[], %s::text[]) as t ({_LOG})"""
+
+
+def _settled(known: LiteralString, told: LiteralString) -> LiteralString:
+    """``base.settled``."""
+    return (
+        f"case when left({told}, 6) <> 'failed' and (left({known}, 6) = 'failed'"
+        f" or {known} = 'delivered') then {known} else {told} end"
+    )
+
+
+# A decision and what became of its message may come at once, each in a transaction that does not
+# see the other: whoever writes either of them takes the message first.
+MESSAGES: Final = "select pg_advisory_xact_lock(hashtextextended(m, 1)) from unnest(%s::text[]) m"
+
+LOG: Final = f"""insert into wafsm_log as l ({_LOG}) select * from {_LOG_GIVEN}
     on conflict (id) do update set (time, number, contact, policy, version, message, allowed,
       reason, rule, mode, asked_by, outcome, message_id) = row (excluded.time, excluded.number,
       excluded.contact, excluded.policy, excluded.version, excluded.message, excluded.allowed,
-      excluded.reason, excluded.rule, excluded.mode, excluded.asked_by, excluded.outcome,
+      excluded.reason, excluded.rule, excluded.mode, excluded.asked_by,
+      case when l.message_id <> '' and l.message_id = excluded.message_id
+        then {_settled("l.outcome", "excluded.outcome")} else excluded.outcome end,
       excluded.message_id)"""
 
-OUTCOMES: Final = """update wafsm_log l set outcome = o.outcome
-    from unnest(%s::text[], %s::text[]) as o (message_id, outcome)
-    where l.message_id = o.message_id and l.message_id <> ''"""
+WAITED: Final = f"""with waited as (
+      delete from wafsm_log w using unnest(%s::text[]) as t (id) where w.id = t.id
+      returning w.message_id, w.outcome)
+    update wafsm_log l set outcome = {_settled("l.outcome", "w.outcome")} from waited w
+    where l.message_id = w.message_id and l.message_id <> '' and l.asked_by <> '{WAITS}'"""
+
+OUTCOMES: Final = f"""with told as (select * from {_LOG_GIVEN}),
+    settled as (
+      update wafsm_log l set outcome = {_settled("l.outcome", "t.outcome")} from told t
+      where l.message_id = t.message_id and l.message_id <> '' and l.asked_by <> '{WAITS}'
+      returning l.message_id)
+    insert into wafsm_log as l ({_LOG}) select * from told t
+    where not exists (select from settled s where s.message_id = t.message_id)
+    on conflict (id) do update
+      set outcome = {_settled("l.outcome", "excluded.outcome")}"""
 
 COUNTS: Final = """insert into wafsm_counts as c (name, count)
     select * from unnest(%s::text[], %s::bigint[])
@@ -160,16 +194,16 @@ NAMES: Final = """with recursive names (name) as (
 
 # Of a contact of one name, as most are, in a third of the time; it says whether there are others.
 READ_ONE: Final = """select m.statuses, m.began,
-      exists (select from wafsm_links where a = %(contact)s and how = 'same'
-        union all select from wafsm_links where b = %(contact)s and how = 'same'),
+      exists (select from wafsm_links where a = $1 and how = 'same'
+        union all select from wafsm_links where b = $1 and how = 'same'),
       (select s.snapshot from wafsm_snapshots s
-        where hashtextextended(s.contact, 0) = hashtextextended(%(contact)s, 0)
-          and hashtextextended(s.number, 0) = hashtextextended(%(number)s, 0)
-          and s.contact = %(contact)s and s.number = %(number)s),
-      f.contact, f.role, f.id, f.at, f.arrived, f.ord, f.data, f.opens_at
+        where hashtextextended(s.contact, 0) = hashtextextended($1, 0)
+          and hashtextextended(s.number, 0) = hashtextextended($2, 0)
+          and s.contact = $1 and s.number = $2),
+      f.role, f.id, f.at, f.arrived, f.ord, f.data, f.opens_at
     from wafsm_meta m
-    left join wafsm_facts f on hashtextextended(f.contact, 0) = hashtextextended(%(contact)s, 0)
-      and f.contact = %(contact)s and f.number = %(number)s
+    left join wafsm_facts f on hashtextextended(f.contact, 0) = hashtextextended($1, 0)
+      and f.contact = $1 and f.number = $2
     where m.one"""
 
 READ: Final = f"""{NAMES},
@@ -213,7 +247,9 @@ COUNTED: Final = """insert into wafsm_counts as c (name, count)
 
 LOG_ROWS: Final = f"""select {_LOG} from wafsm_log
     where (%s::text is null or number = %s) and (%s::text[] = '{{}}' or contact = any (%s))
+      and asked_by <> '{WAITS}'
     order by time, id"""
+ALL_LOG: Final = f"select {_LOG} from wafsm_log order by time, id"
 
 LINKS_OF: Final = """select how, a, b from wafsm_links where a = any (%s) or b = any (%s)
     order by how, a, b"""

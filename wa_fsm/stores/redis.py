@@ -27,6 +27,7 @@ from wa_fsm.stores import options
 from wa_fsm.stores import redis_scripts as scripts
 from wa_fsm.stores.base import (
     SCHEMA,
+    WAITS,
     Batch,
     Began,
     Claim,
@@ -160,13 +161,12 @@ class RedisStore:
         for link in batch.links:
             keys += (self._name("links:", escaped(name)) for name in (link.a, link.b))
             values += ("link", link_text(link))
-        for row in batch.log:
-            keys.append(self._name("log:of:", escaped(row.contact)))
-            keys.append(self._name("log:sends:", escaped(row.message_id)))
-            values += ("log", escaped(row.id), to_millis(row.time), log_text(row))
-        for message, outcome in batch.outcomes.items():
-            keys.append(self._name("log:sends:", escaped(message)))
-            values += ("outcome", escaped(outcome))
+        for step, rows in (("log", batch.log), ("outcome", batch.outcomes)):
+            for row in rows:
+                keys.append(self._name("log:of:", escaped(row.contact)))
+                keys.append(self._name("log:sends:", escaped(row.message_id)))
+                values += (step, escaped(row.id), to_millis(row.time), log_text(row))
+                values.append(escaped(row.outcome))
         for name, count in batch.counts.items():
             values += ("count", escaped(name), count)
         new = self._wire.run(scripts.WRITE, keys, values) if values[1:] else 0
@@ -237,6 +237,10 @@ class RedisStore:
 
     def log(self, number: str | None = None, names: Sequence[str] = ()) -> Iterator[LogRow]:
         """Decisions, oldest first, page by page."""
+        return (row for row in self._logged(number, names) if row.asked_by != WAITS)
+
+    def _logged(self, number: str | None = None, names: Sequence[str] = ()) -> Iterator[LogRow]:
+        """The same, with what waits for its decision."""
         keys = [self._name("log:of:", escaped(name)) for name in dict.fromkeys(names)]
         streams = [
             self._by_time(key, BEFORE_ALL, "+inf") for key in keys or [self._name("log:time")]
@@ -308,7 +312,7 @@ class RedisStore:
                 found = pipe.execute()
             for key, fields in zip(page, found, strict=True):
                 yield from (fact_from_field(*key, *entry) for entry in fields.items())
-        yield from self.log()
+        yield from self._logged()
         yield from self._claimed()
         yield from (Count(name, value) for name, value in self.counts().items())
 

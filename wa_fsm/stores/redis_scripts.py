@@ -96,10 +96,27 @@ return new
 )
 """The step of ``WRITE`` that most batches are, by itself: in half of the time."""
 
+_DROP_LOG: Final = """
+local function drop_log(id)
+  local row = redis.call('HGET', prefix .. 'log', id)
+  if not row then return 0 end
+  local n, m = string.match(row, '^(%d+),(%d+) ')
+  local start = string.find(row, ' ') + 1
+  local contact = string.sub(row, start, start + n - 1)
+  local message = string.sub(row, #row - m + 1)
+  redis.call('ZREM', prefix .. 'log:time', id)
+  redis.call('ZREM', prefix .. 'log:of:' .. contact, id)
+  if message ~= '' then redis.call('SREM', prefix .. 'log:sends:' .. message, id) end
+  redis.call('HDEL', prefix .. 'log:outcomes', id)
+  return redis.call('HDEL', prefix .. 'log', id)
+end
+"""
+
 WRITE: Final = (
     _LESS
+    + "local prefix, k, i, new = ARGV[1], 1, 2, 0"
+    + _DROP_LOG
     + """
-local prefix, k, i, new = ARGV[1], 1, 2, 0
 local function key() k = k + 1; return KEYS[k - 1] end
 local function arg() i = i + 1; return ARGV[i - 1] end
 local openers, keys, numbers, statuses = key(), key(), key(), key()
@@ -139,25 +156,51 @@ local function message_of(row)
   local _, length = lengths(row)
   return string.sub(row, #row - length + 1)
 end
-function learn.log()
-  local of, sends, id, time, row = key(), key(), arg(), arg(), arg()
-  local kept = redis.call('HGET', log, id)
-  if kept then
-    local start, length = string.find(kept, ' ') + 1, lengths(kept)
-    local contact = string.sub(kept, start, start + length - 1)
-    redis.call('ZREM', prefix .. 'log:of:' .. contact, id)
-    redis.call('SREM', prefix .. 'log:sends:' .. message_of(kept), id)
-  end
+local function weight(outcome)
+  if string.sub(outcome, 1, 6) == 'failed' then return 2 end
+  return outcome == 'delivered' and 1 or 0
+end
+local function settle(id, outcome)
+  local known = redis.call('HGET', outcomes, id)
+  if known and weight(known) > weight(outcome) then return end
+  redis.call('HSET', outcomes, id, outcome)
+end
+local function put(id, time, row, of, sends)
   redis.call('HSET', log, id, row)
-  redis.call('HDEL', outcomes, id)
   redis.call('ZADD', log_time, time, id)
   redis.call('ZADD', of, time, id)
   if message_of(row) ~= '' then redis.call('SADD', sends, id) end
 end
+function learn.log()
+  local of, sends, id, time, row, outcome = key(), key(), arg(), arg(), arg(), arg()
+  local kept, message = redis.call('HGET', log, id), message_of(row)
+  if kept then
+    local known = message ~= '' and message_of(kept) == message
+      and redis.call('HGET', outcomes, id)
+    drop_log(id)
+    if known then redis.call('HSET', outcomes, id, known) end
+  end
+  put(id, time, row, of, sends)
+  if weight(outcome) > 0 then settle(id, outcome) end
+  local waits = 'status ' .. message
+  local waited = redis.call('HGET', outcomes, waits)
+  if waited and message ~= '' then
+    drop_log(waits)
+    settle(id, waited)
+  end
+end
 function learn.outcome()
-  local sends, outcome = key(), arg()
+  local of, sends, waits, time, row, outcome = key(), key(), arg(), arg(), arg(), arg()
+  local found = false
   for _, id in ipairs(redis.call('SMEMBERS', sends)) do
-    redis.call('HSET', outcomes, id, outcome)
+    if id ~= waits then
+      settle(id, outcome)
+      found = true
+    end
+  end
+  if not found then
+    if redis.call('HEXISTS', log, waits) == 0 then put(waits, time, row, of, sends) end
+    settle(waits, outcome)
   end
 end
 function learn.count() redis.call('HINCRBY', counts, arg(), arg()) end
@@ -257,22 +300,6 @@ redis.call('HSET', snapshots, pair, snapshot)
 redis.call('ZADD', keys, 0, pair)
 redis.call('SADD', numbers, string.sub(pair, 1, string.find(pair, '%z') - 1))
 return 1
-"""
-
-_DROP_LOG: Final = """
-local function drop_log(id)
-  local row = redis.call('HGET', prefix .. 'log', id)
-  if not row then return 0 end
-  local n, m = string.match(row, '^(%d+),(%d+) ')
-  local start = string.find(row, ' ') + 1
-  local contact = string.sub(row, start, start + n - 1)
-  local message = string.sub(row, #row - m + 1)
-  redis.call('ZREM', prefix .. 'log:time', id)
-  redis.call('ZREM', prefix .. 'log:of:' .. contact, id)
-  if message ~= '' then redis.call('SREM', prefix .. 'log:sends:' .. message, id) end
-  redis.call('HDEL', prefix .. 'log:outcomes', id)
-  return redis.call('HDEL', prefix .. 'log', id)
-end
 """
 
 PRUNE: Final = (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, Final
@@ -20,6 +21,40 @@ from wa_fsm.stores.base import StoreError, StoreRefused, StoreUnavailable
 
 CONNECT_TIMEOUT: Final = 5
 ANSWER_TIMEOUT: Final = 15
+
+
+class _Line:
+    """An open connection of redis-py's, and how to see at once that its server has ended it."""
+
+    __slots__ = ("_poll", "connection")
+
+    def __init__(self, connection: Any) -> None:  # as they are typed there
+        connection.connect()
+        self.connection = connection
+        self._poll: select.poll | None = None
+        if (socket := getattr(connection, "_sock", None)) is not None:
+            self._poll = select.poll()
+            self._poll.register(socket, select.POLLIN)
+
+    def usable(self) -> bool:
+        """Nothing waits to be read: a server that ended it would have said so."""
+        if self._poll is not None and not self._poll.poll(0):
+            return True
+        with suppress(exceptions.RedisError, OSError):
+            return not self.connection.can_read(timeout=0)
+        return False
+
+    def answer(self, command: Iterable[str | bytes | int]) -> Any:
+        """What the server answers to a command."""
+        self.connection.send_packed_command([_packed(command)], check_health=False)
+        return self.connection.read_response()
+
+
+def _packed(command: Iterable[str | bytes | int]) -> bytes:
+    """A command as Redis reads it. redis-py's own way takes longer than the server does."""
+    parts = [each if isinstance(each, bytes) else str(each).encode() for each in command]
+    texts = [b"$%d\r\n%b\r\n" % (len(part), part) for part in parts]
+    return b"*%d\r\n%b" % (len(parts), b"".join(texts))
 
 
 class Wire:
@@ -39,7 +74,7 @@ class Wire:
 
     def __init__(self, uri: str, prefix: str, connect_timeout: float) -> None:
         self._prefix = prefix
-        self._of: dict[int, deque[Any]] = {}  # redis-py's connections, as they are typed there
+        self._of: dict[int, deque[_Line]] = {}
         try:
             parts = urlsplit(uri)
             self.where = f"Redis at {parts.hostname or parts.path}:{parts.port or 6379}"
@@ -79,41 +114,36 @@ class Wire:
         Scripts go over connections of our own: what redis-py's client does around each command
         takes as long as the server takes for it.
         """
-        connection = None
+        line, said = None, (len(keys), *keys, *values)
         try:
-            connection = self._take()
+            line = self._take()
             try:
-                connection.send_command("EVALSHA", _sha(script), len(keys), *keys, *values)
-                found = connection.read_response()
+                found = line.answer((b"EVALSHA", _sha(script), *said))
             except exceptions.NoScriptError:
-                connection.send_command("EVAL", script, len(keys), *keys, *values)
-                found = connection.read_response()
+                found = line.answer((b"EVAL", script, *said))
         except BaseException as error:
-            if connection is not None:
-                connection.disconnect()
+            if line is not None:
+                line.connection.disconnect()
             if not isinstance(error, (exceptions.RedisError, OSError)):
                 raise
             raise self._failed(error) from error
-        self._idle().append(connection)
+        self._idle().append(line)
         return found
 
-    def _idle(self) -> deque[Any]:
+    def _idle(self) -> deque[_Line]:
         """Open connections that are not in use, of this process: none of its parent's."""
         return self._of.setdefault(os.getpid(), deque())
 
-    def _take(self) -> Any:
+    def _take(self) -> _Line:
         idle = self._idle()
         while True:
             try:
-                connection = idle.pop()
+                line = idle.pop()
             except IndexError:
-                made: Any = self._client.connection_pool.make_connection()
-                made.connect()
-                return made
-            with suppress(exceptions.RedisError, OSError):
-                if not connection.can_read(timeout=0):  # else the server has ended it
-                    return connection
-            connection.disconnect()
+                return _Line(self._client.connection_pool.make_connection())
+            if line.usable():
+                return line
+            line.connection.disconnect()
 
     def is_cluster(self) -> bool:
         """Whether keys are spread over several servers."""
@@ -158,11 +188,11 @@ class Wire:
         idle = self._idle()
         with suppress(IndexError):  # other threads may take from it at the same time
             while True:
-                idle.pop().disconnect()
+                idle.pop().connection.disconnect()
         self._client.close()
 
 
 @cache
-def _sha(script: str) -> str:
+def _sha(script: str) -> bytes:
     """The name by which a server knows a script."""
-    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest().encode()

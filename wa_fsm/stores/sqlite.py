@@ -28,6 +28,7 @@ from wa_fsm.deliveries import Snapshot
 from wa_fsm.stores import options
 from wa_fsm.stores import sqlite_sql as sql
 from wa_fsm.stores.base import (
+    WAITS,
     Batch,
     Began,
     Claim,
@@ -371,12 +372,25 @@ def _learn(con: sqlite3.Connection, batch: Batch) -> Written:
         con.executemany(sql.LINK, [(x.how, escaped(x.a), escaped(x.b)) for x in batch.links])
     if batch.log:
         con.executemany(sql.LOG, map(_log_row, batch.log))
-    if batch.outcomes:
-        found = [(escaped(what), escaped(id_)) for id_, what in batch.outcomes.items()]
-        con.executemany(sql.OUTCOME, found)
+        for row in batch.log:
+            if row.message_id:
+                _settle(con, row.message_id)
+    for row in batch.outcomes:
+        told = (escaped(row.outcome), escaped(row.message_id))
+        if not con.execute(sql.OUTCOME, told).rowcount:
+            con.execute(sql.WAITS, _log_row(row))
     if batch.counts:
         con.executemany(sql.COUNT, [(escaped(k), n) for k, n in batch.counts.items()])
     return Written(new, len(batch.facts) + len(batch.statuses) - new)
+
+
+def _settle(con: sqlite3.Connection, message_id: str) -> None:
+    """Give a decision what became of its message, where that came first."""
+    waits, message = escaped(f"{WAITS} {message_id}"), escaped(message_id)
+    waited = con.execute(sql.WAITED, (waits,)).fetchone()
+    if waited is not None:
+        con.execute(sql.OUTCOME, (waited[0], message))
+        con.execute(sql.NO_MORE, (waits,))
 
 
 def _load(con: sqlite3.Connection, rows: Sequence[Row]) -> None:

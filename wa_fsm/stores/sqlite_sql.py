@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from wa_fsm.stores import base
+
 BEGAN: Final = "SELECT value FROM meta WHERE name = 'began'"
 BEGAN_EARLIER: Final = "UPDATE meta SET value = min(value, ?) WHERE name = 'began'"
 
@@ -20,8 +22,22 @@ UNFACT: Final = """DELETE FROM facts WHERE number = ? AND contact = ? AND role =
 LINK: Final = "INSERT OR IGNORE INTO links (how, a, b) VALUES (?, ?, ?)"
 STATUS: Final = """INSERT OR IGNORE INTO statuses (name, language, status, at, arrived, ord)
     VALUES (?, ?, ?, ?, ?, ?)"""
-LOG: Final = "INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-OUTCOME: Final = "UPDATE log SET outcome = ? WHERE message_id = ? AND message_id <> ''"
+_SETTLED: Final = """CASE WHEN substr({1}, 1, 6) <> 'failed'
+      AND (substr({0}, 1, 6) = 'failed' OR {0} = 'delivered') THEN {0} ELSE {1} END"""
+LOG: Final = f"""INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET (time, number, contact, policy, version, message, allowed, reason,
+      rule, mode, asked_by, outcome, message_id) = (excluded.time, excluded.number,
+      excluded.contact, excluded.policy, excluded.version, excluded.message, excluded.allowed,
+      excluded.reason, excluded.rule, excluded.mode, excluded.asked_by,
+      CASE WHEN message_id <> '' AND message_id = excluded.message_id
+        THEN {_SETTLED.format("outcome", "excluded.outcome")} ELSE excluded.outcome END,
+      excluded.message_id)"""
+WAITS: Final = f"""INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET outcome = {_SETTLED.format("outcome", "excluded.outcome")}"""
+WAITED: Final = "SELECT outcome FROM log WHERE id = ?"
+NO_MORE: Final = "DELETE FROM log WHERE id = ?"
+OUTCOME: Final = f"""UPDATE log SET outcome = {_SETTLED.format("outcome", "?1")}
+    WHERE message_id = ?2 AND message_id <> '' AND asked_by <> '{base.WAITS}'"""
 COUNT: Final = """INSERT INTO counts (name, value) VALUES (?, ?)
     ON CONFLICT DO UPDATE SET value = value + excluded.value"""
 
@@ -87,7 +103,7 @@ FORGET: Final = (
 
 def log_rows(number: bool, names: int) -> str:
     """The statement for a page of decisions: of a number, of so many names, or all."""
-    wanted = ["(time, id) > (?, ?)"]
+    wanted = ["(time, id) > (?, ?)", f"asked_by <> '{base.WAITS}'"]
     if number:
         wanted.append("number = ?")
     if names:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Final
 
+from wa_fsm.rows import REFUSAL_CODES
+
 from ...reports.text import PLAIN, Style
 from ..report import share
 from ..wording import CODES, day, edge, length, many, moment, number, reason, turned
@@ -102,9 +104,7 @@ def _whatsapp(told: Data, style: Style) -> Iterator[str]:
         yield from _samples(less["sends"], code=True)
     if not more["count"] and not less["count"]:
         yield from _item("nowhere do its answers and this policy disagree")
-    other = {
-        code: n for code, n in told["failed"].items() if code not in ("131047", "470", "63016")
-    }
+    other = {code: n for code, n in told["failed"].items() if int(code) not in REFUSAL_CODES}
     if other:
         yield "  other failures, which no window explains:"
         counts = sorted(other.items(), key=lambda each: (-each[1], each[0]))
@@ -113,11 +113,10 @@ def _whatsapp(told: Data, style: Style) -> Iterator[str]:
 
 
 def _prevented(shut: int, prevented: int) -> str:
-    if prevented == shut:
-        return "this policy would have held back " + ("it" if shut == 1 else "all of them")
-    if not prevented:
-        return "this policy would have held back none of them"
-    return f"this policy would have held back {number(prevented)} of them"
+    if shut == 1:
+        return f"this policy would {'' if prevented else 'not '}have held it back"
+    words = {0: "none", shut: "all"}.get(prevented, number(prevented))
+    return f"this policy would have held back {words} of them"
 
 
 def _samples(rows: Sequence[Data], *, code: bool = False) -> Iterator[str]:
@@ -225,7 +224,8 @@ def _rejects(data: Data) -> Iterator[str]:
 
 def _rows(data: Data) -> Iterator[str]:
     rows = data["rows"]
-    yield f"{number(rows['read'])} rows were read, and each is accounted for"
+    were = "was" if rows["read"] == 1 else "were"
+    yield f"{many(rows['read'], 'row')} {were} read, and each is accounted for"
     words = {
         "sends": "sends, judged",
         "customer_messages": "messages of customers",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import glob
 import gzip
 import os
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Literal, TypeAlias, cast
@@ -52,16 +54,45 @@ class Log:
         """Its bytes, unpacked.
 
         Raises:
+            NoLog: here, or where it is read: it is gzipped, and broken.
             OSError: it cannot be read.
         """
         if self.packed:
-            return cast(IO[bytes], gzip.open(self.path, "rb"))
+            return cast(IO[bytes], _Packed(self.path, self.name))
         return open(self.path, "rb")
 
     def through(self, file: IO[bytes]) -> float:
         """How much of it is read, from 0 to 1, by where its open `file` stands."""
         raw = getattr(file, "fileobj", file)  # of a gzipped one the file below it
         return min(raw.tell() / self.size, 1.0) if self.size else 1.0
+
+
+class _Packed(gzip.GzipFile):
+    """A gzipped file that says which file it is when it is broken. Only these two ways to read."""
+
+    def __init__(self, path: str, name: str) -> None:
+        super().__init__(path, "rb")
+        self._known = name
+
+    def read(self, size: int | None = -1) -> bytes:
+        with _whole(self._known):
+            return super().read(size)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        with _whole(self._known):
+            return super().readline(size)
+
+
+@contextmanager
+def _whole(name: str) -> Iterator[None]:
+    """Let what gzip says of a broken file end in a sentence: ``EOFError`` is no ``OSError``."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        cut = "it ends in the middle" if isinstance(error, EOFError) else str(error)
+        raise NoLog(
+            f"{name}: gzipped, and cannot be unpacked ({cut}); nothing was judged, fetch it anew"
+        ) from None
 
 
 def find(paths: Iterable[str]) -> list[Log]:
@@ -113,11 +144,11 @@ def _log(path: str) -> Log:
         raise NoLog(f"`{path}` is no file; a log is read more than once")
     with open(path, "rb") as file:
         head = file.read(_HEAD)
+    name = Path(os.path.normpath(path)).as_posix()
     packed = head.startswith(_GZIP)
     if packed:
-        with gzip.open(path, "rb") as file:
-            head = file.read(_HEAD)
-    name = Path(os.path.normpath(path)).as_posix()
+        with _Packed(path, name) as unpacked:
+            head = unpacked.read(_HEAD)
     return Log(name, path, _form(head, name), packed, os.path.getsize(path))
 
 

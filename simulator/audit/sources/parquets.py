@@ -97,8 +97,10 @@ def _group(place: _Place, columns: Sequence[str], quick: bool) -> Iterator[pa.Re
         import polars as pl
 
         try:
-            rows = pl.scan_parquet(place.path, glob=False).slice(place.first, place.rows)
-            frame = rows.select(columns).collect()
+            # Not in parallel: the engine's threads each read a group, and would wait for another's.
+            found = pl.scan_parquet(place.path, glob=False, parallel="none")
+            rows = found.slice(place.first, place.rows)
+            frame = rows.select(columns).collect(engine="in-memory")
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
             pass  # Arrow says what is wrong, or does not mind
         else:

@@ -162,14 +162,16 @@ def _piece(batch: Encoded, begin: int, end: int) -> Encoded:
     some, size = slice(begin, end), end - begin
     if isinstance(batch.file, int) or isinstance(batch.position, int):
         raise TypeError("what comes off the wire has files and positions row by row")
+    ids: Any = batch.ids  # Arrow's, as what comes off the wire is
+    names: Any = batch.names
     return Encoded(
         batch.key[some],
         batch.when[some],
         None if batch.arrived is None else batch.arrived[some],
         batch.meta[some],
         batch.hash[some],
-        batch.ids.slice(begin, size),
-        None if batch.names is None else batch.names.slice(begin, size),
+        ids.slice(begin, size),
+        None if names is None else names.slice(begin, size),
         batch.file[some],
         batch.position[some],
     )
