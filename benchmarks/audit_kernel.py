@@ -67,7 +67,8 @@ def arrays(count: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 def _numba(table: Tables, facts: tuple[np.ndarray, ...], room: tuple[np.ndarray, ...]) -> Work:
     tables = table.after.ravel(), table.starts.ravel(), table.lapse, table.asked.ravel()
-    given = [fixed(array) for array in (*facts, *tables)]
+    begins, *more = facts
+    given = [fixed(array) for array in (begins.view(np.uint64), *more, *tables)]
     fold = compiled(kernel.fold)
     return lambda: fold(*given, table.over, table.margin, *room)
 

@@ -97,7 +97,7 @@ def judged(facts: Facts, table: Tables, own: Own | None, *, quick: bool) -> Verd
         table.margin,
     )  # fmt: skip
     if known is None or gone is None:
-        inputs: tuple[Any, ...] = facts.starts, facts.at, facts.event, *rest
+        inputs: tuple[Any, ...] = facts.begins, facts.at, facts.event, *rest
         call(quick, fold, inputs, (rule, point, opener))
     else:
         longest = int((facts.starts[1:] - facts.starts[:-1]).max())

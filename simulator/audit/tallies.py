@@ -171,7 +171,7 @@ class Tally:
         self.first = min(self.first, int(facts.at.min(initial=_NONE)))
         self.last = max(self.last, int(facts.at.max(initial=-_NONE)))
         waits = _ms(self.stretches)
-        inputs = facts.starts, facts.at, facts.event, facts.meta, self._answers, waits
+        inputs = facts.begins, facts.at, facts.event, facts.meta, self._answers, waits
         outputs = self.events, self.numbers, self.failed, self.waits
         self.unanswered += call(self.quick, common, inputs, outputs)
         verdicts, marks = self.marked(facts)
