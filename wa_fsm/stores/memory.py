@@ -68,7 +68,10 @@ class MemoryStore:
             for link in batch.links:
                 self._link(link)
             for row in batch.log:
-                self._tell(row)
+                if row.message_id:
+                    self._tell(row)
+                else:  # of a question: nothing can wait for it
+                    self._log[row.id] = row
             for row in batch.outcomes:
                 self._settle(row)
             for name, count in batch.counts.items():
@@ -77,12 +80,10 @@ class MemoryStore:
 
     def _tell(self, row: LogRow) -> None:
         message = row.message_id
-        if message:
-            known = [self._log.get(row.id), self._waiting.pop(message, None)]
-            for other in known:
-                if other is not None and other.message_id == message:
-                    row = row._replace(outcome=settled(other.outcome, row.outcome))
-            self._logged[message].add(row.id)
+        for other in (self._log.get(row.id), self._waiting.pop(message, None)):
+            if other is not None and other.message_id == message:
+                row = row._replace(outcome=settled(other.outcome, row.outcome))
+        self._logged[message].add(row.id)
         self._log[row.id] = row
 
     def _settle(self, told: LogRow) -> None:
