@@ -59,7 +59,7 @@ class Rejects:
 
     def _write(self, reject: Reject) -> None:
         if self._file is None:
-            self._file = open(f"{self.path}.part", "w", encoding="utf-8")  # noqa: SIM115
+            self._file = open(f"{self.path}.part", "w", encoding="utf-8")  # noqa: SIM115  # till `keep` or `drop`
         json.dump(self.as_data(reject), self._file, ensure_ascii=False)
         self._file.write("\n")
 

@@ -224,17 +224,17 @@ def _responses(totals: Totals, policy: Policy) -> dict[str, Any]:
 def _what_if(audit: Audit, about: About, number: int) -> dict[str, Any]:
     """What another policy would change."""
     totals, other = audit.totals, audit.totals.verdicts[number]
-    changes = [
-        {"from": one, "to": two, "count": count}
+    counts = sorted(
+        (-count, one, two)
         for (which, one, two), count in totals.changes.items()
         if which == number and one != two
-    ]
-    changes.sort(key=lambda each: (-int(each["count"]), each["from"], each["to"]))  # type: ignore[call-overload]  # a count
+    )
+    changes = [{"from": one, "to": two, "count": -less} for less, one, two in counts]
     return {
         "policy": other.policy,
         "allowed": other.allowed,
         "refused": _by_reason(other.refused),
-        "changed": sum(int(each["count"]) for each in changes),  # type: ignore[call-overload]  # a count
+        "changed": -sum(less for less, _, _ in counts),
         "now_refused": _turned(changes, to_allowed=False),
         "now_allowed": _turned(changes, to_allowed=True),
         "changes": changes,

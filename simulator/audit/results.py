@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 ROW = "row"  # a column of shown rows: their number in the log
 
 
-class _Result:
+class _Result(ABC):
     """What both kinds share. See ``plain.Audit``."""
 
     def __init__(
@@ -43,13 +44,13 @@ class _Result:
         self._kept, self._shown = tally.kept, shown
         self.totals = self._totals(tally)
 
+    @abstractmethod
     def _count(self) -> tuple[Tally, pa.Table]:
         """All counts, and the rows to be shown."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sends(self, only: Only | None = None, policy: int = 0) -> Iterator[pa.RecordBatch]:
         """See ``plain.Audit``."""
-        raise NotImplementedError
 
     def _totals(self, tally: Tally) -> Totals:
         totals, held = totals_of(tally), self.held

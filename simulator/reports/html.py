@@ -32,7 +32,7 @@ from .html_parts import (
 )
 from .picture import Picture, notes, picture
 
-SCRIPTS: Final = ("steps.js", "filters.js", "report.js")
+SCRIPTS: Final = ("steps.js", "filters.js", "report.js", "theme.js")
 
 
 class HtmlReporter:

@@ -162,20 +162,7 @@
   document.querySelector(".acts").hidden = false;
   waTimeline.legend(document.getElementById("legend"));
 
-  // -- colours and paper -----------------------------------------------------------------------------
-  const theme = document.getElementById("theme"), root = document.documentElement;
-  function paint(choice) {
-    if (choice) root.dataset.theme = choice; else delete root.dataset.theme;
-  }
-  theme.addEventListener("change", (event) => {
-    paint(event.target.value);
-    try { localStorage.setItem("wa-sim-theme", event.target.value); } catch { /* no storage: for now only */ }
-  });
-  try {
-    const choice = localStorage.getItem("wa-sim-theme") || "";
-    theme.querySelector(`input[value="${CSS.escape(choice)}"]`).checked = true;
-    paint(choice);
-  } catch { /* no storage, or what is in it is not ours */ }
+  // -- paper ----------------------------------------------------------------------------------------
   window.addEventListener("beforeprint", () => {
     for (const each of items) {
       if (!each.node.open || each.node.hidden) continue;

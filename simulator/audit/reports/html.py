@@ -34,7 +34,7 @@ SECTIONS: Final = (
 def html_report(data: Data) -> str:
     """The page."""
     style = web.read("base.css") + web.read("report.css") + web.read("audit.css")
-    script = web.read("audit.js")
+    script = web.read("theme.js")
     body = [make(data) for make in SECTIONS]
     body += [sections.what_if(each, data) for each in data["what_if"]]
     body += [sections.rows(data), sections.rejects(data)]

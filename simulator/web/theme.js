@@ -1,4 +1,4 @@
-/* The audit needs a script only for its colours; what is chosen is remembered beside the report's. */
+/* Light or dark, as one chooses; remembered for all pages of ours. All that the audit's page needs. */
 "use strict";
 (() => {
   const theme = document.getElementById("theme"), root = document.documentElement;
