@@ -150,17 +150,28 @@ def _view(column: pa.Array, views: pa.Buffer, valid: pa.Buffer | None) -> tuple[
 
 
 class Texts:
-    """Texts where a reader left them. Copying them would take as long as reading them did.
+    """Texts where a reader left them, or where ``kinds.write`` did.
 
     Args:
-        refs: where each stands, see ``texts.refs_of_offsets``.
+        refs: where each stands, see ``texts.refs_of_offsets``; or where all are equally long the
+            address of the first, their length and their number.
         keep: what holds the memory, a list of buffers.
+        prefix: bytes that all begin with, and that do not stand there.
     """
 
-    __slots__ = ("_keep", "refs")
+    __slots__ = ("_even", "_keep", "_prefix", "_refs")
 
-    def __init__(self, refs: np.ndarray, keep: Sequence[pa.Buffer | None]) -> None:
-        self.refs, self._keep = refs, keep
+    def __init__(
+        self, refs: np.ndarray | tuple[int, int, int], keep: Sequence[pa.Buffer | None],
+        prefix: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        import numpy as np
+
+        nothing = np.empty(0, np.int64)
+        self._even: tuple[int, int, int] | None = refs if isinstance(refs, tuple) else None
+        self._refs: np.ndarray = nothing if isinstance(refs, tuple) else refs
+        self._keep = keep
+        self._prefix = np.empty(0, np.uint8) if prefix is None else prefix
 
     @classmethod
     def of(cls, column: pa.Array | Texts) -> Texts:
@@ -171,41 +182,68 @@ class Texts:
         return cls(found, held(column, found))
 
     def __len__(self) -> int:
-        return len(self.refs)
+        return len(self._refs) if self._even is None else self._even[2]
 
     @property
     def nbytes(self) -> int:
         """How much memory they take."""
         kept: int = sum(each.size for each in self._keep if each is not None)
-        return self.refs.nbytes + kept
+        return kept + self._refs.nbytes
 
     @property
     def lengths(self) -> np.ndarray:
         """Of each in bytes."""
+        import numpy as np
+
         from .texts import ADDRESS_BITS
 
-        return self.refs >> ADDRESS_BITS
+        return (self.refs(np.arange(len(self))) >> ADDRESS_BITS) + len(self._prefix)
+
+    @property
+    def where(self) -> tuple[int, int, int, int]:
+        """The address of the refs, or of equally long texts the first's and their length.
+
+        And the address and the length of what all begin with. For ``groups.compare``.
+        """
+        prefix = (self._prefix.ctypes.data if len(self._prefix) else 0), len(self._prefix)
+        if self._even is None:
+            return self._refs.ctypes.data, 0, *prefix
+        return *self._even[:2], *prefix
+
+    def refs(self, rows: np.ndarray) -> np.ndarray:
+        """Where some of them stand."""
+        from .texts import ADDRESS_BITS
+
+        if self._even is None:
+            found: np.ndarray = self._refs[rows]
+            return found
+        first, size, _ = self._even
+        return first + rows.astype("int64") * size | size << ADDRESS_BITS
 
     def only(self, rows: np.ndarray) -> Texts:
         """Some of them, which hold on to the memory of all."""
-        return Texts(self.refs[rows], self._keep)
+        return Texts(self.refs(rows), self._keep, self._prefix)
 
     def take(self, rows: np.ndarray) -> pa.Array:
         """Some of them, in memory of their own."""
-        return self.only(rows).copied()
-
-    def copied(self) -> pa.Array:
-        """All of them, in memory of their own."""
         import numpy as np
         import pyarrow as pa
 
         from .texts import copy_texts
 
-        offsets = np.zeros(len(self) + 1, np.int32)
-        np.cumsum(self.lengths, out=offsets[1:])
+        some = self.only(rows)
+        offsets = np.zeros(len(some) + 1, np.int32)
+        np.cumsum(some.lengths, out=offsets[1:])
         data = np.empty(int(offsets[-1]), np.uint8)
-        copy_texts(fixed(self.refs), fixed(offsets), data.ctypes.data)
-        return pa.StringArray.from_buffers(len(self), pa.py_buffer(offsets), pa.py_buffer(data))
+        refs = some.refs(np.arange(len(some)))
+        copy_texts(fixed(refs), fixed(self._prefix), fixed(offsets), data.ctypes.data)
+        return pa.StringArray.from_buffers(len(some), pa.py_buffer(offsets), pa.py_buffer(data))
+
+    def copied(self) -> pa.Array:
+        """All of them, in memory of their own."""
+        import numpy as np
+
+        return self.take(np.arange(len(self)))
 
 
 def held(column: pa.Array, where: np.ndarray) -> list[pa.Buffer | None]:

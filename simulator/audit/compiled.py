@@ -28,8 +28,8 @@ else:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MODULES: Final = (
-    "codes", "compiled", "composing", "counting", "groups", "kernel", "lines", "memory", "repeats",
-    "texts",
+    "codes", "compiled", "composing", "counting", "groups", "kernel", "kinds", "lines", "memory",
+    "narrow", "repeats", "texts",
 )  # fmt: skip
 _INNER: set[Callable[..., Any]] = set()
 _lock = threading.RLock()
@@ -69,6 +69,8 @@ def compiled(function: F) -> F:
 
 def fixed(array: np.ndarray) -> np.ndarray:
     """A view that cannot be written to: Numba compiles anew for each mixture of both kinds."""
+    if not array.flags.writeable:
+        return array
     view = array.view()
     view.flags.writeable = False
     return view

@@ -212,13 +212,9 @@ def near_edges(
     for i in range(len(at)):
         if rule[i] == NOTHING or (event[i] - SENT_AT) % ASKS != FREE or opener[i] == NEVER:
             continue
-        distance, low, high = at[i] - opener[i] - margin, 0, len(bounds)
-        while low < high:
-            middle = (low + high) // 2
-            if bounds[middle] <= distance:
-                low = middle + 1
-            else:
-                high = middle
+        distance, low = at[i] - opener[i] - margin, 0
+        for bound in range(len(bounds)):  # all of them: quicker than to branch
+            low += bounds[bound] <= distance
         edges[low] += 1
         distance = abs(distance)
         if distance > far[most] or (distance == far[most] and order[i] > found[most]):
@@ -249,6 +245,8 @@ def keep_first(
     """
     most = len(found) - 1
     for i in range(len(mark)):
+        if order[i] > found[most] and far[most] == 0:  # nearly always, so asked first
+            continue
         if mark[i] & bits:
             late = 0 if mark[i] & rather else 1
             if late > far[most] or (late == far[most] and order[i] > found[most]):

@@ -35,7 +35,7 @@ AT_ONCE: Final = 1 << 20  # rows; memory in large pieces comes in large pages, w
 LONGEST: Final = (1 << 15) - 1  # bytes of a name or an id, see ``texts``
 _SHOWN: Final = 200
 _DIRECTIONS: Final = {"inbound": 0, "outbound": 1}
-_FEW: Final = (
+FEW: Final = (
     "direction", "number", "kind", "template", "language", "status", "error_code", "category",
 )  # fmt: skip
 _BAD: Final = -1
@@ -86,7 +86,7 @@ class _Reader:
         self.ids: Any
         self.names, self.bad_names = texts(self._column("customer"), self.size, quick=quick)
         self.ids, self.bad_ids = texts(self._column("id"), self.size, quick=quick)
-        self.few = {name: few(self._column(name), self.size, quick=quick) for name in _FEW}
+        self.few = {name: few(self._column(name), self.size, quick=quick) for name in FEW}
 
     def read(self) -> tuple[Encoded, list[Reject]]:
         import numpy as np
@@ -98,7 +98,7 @@ class _Reader:
         bad = np.zeros(self.size, np.uint8)
         inputs = (
             self.at.ms, self.at.ms if arrived is None else arrived, self.latest,
-            *(self.few[name].places for name in _FEW), *self._tables(),
+            *(self.few[name].places for name in FEW), *self._tables(),
         )  # fmt: skip
         wrong = call(self.quick, compose, inputs, (when, meta, bad))
         key, others, unnamed = self._keys()

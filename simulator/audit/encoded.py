@@ -72,6 +72,10 @@ class Encoded(Shown):
     file: np.ndarray | int
     position: np.ndarray | int
 
+    def instants(self) -> np.ndarray:
+        """The instant that counts, in milliseconds."""
+        return self.when >> RANK_BITS
+
     def only(self, rows: np.ndarray) -> Encoded:
         """Some of the rows, in the order given."""
         return Encoded(

@@ -23,15 +23,70 @@ from .codes import (
     UNKNOWN_SENT,
 )
 from .compiled import machine_code
-from .groups import ARRIVED, FEW, GONE, META, ROW, WHEN, compare
+from .groups import ARRIVED, FEW, GONE, HASH, META, ROW, WHEN, compare, gather
+from .repeats import unite
 
 _ACT: Final = (1 << ACT_BITS) - 1
 _SMALL: Final = 24  # up to so many facts are sorted the plain way
 
 
 @machine_code
+def facts_of(
+    low: Any, high: Any, packs: Any, ends: Any, firsts: Any, names: Any, ids: Any, events: Any,
+    edges: Any, asks: Any, keys: Any, begins: Any, at: Any, event: Any, row: Any, meta: Any,
+    known: Any, gone: Any,
+) -> Any:  # fmt: skip
+    """Write the facts of some parts, one part at a time: it fits into the processor's own memory.
+
+    Args:
+        low: the first part.
+        high: the part after the last.
+        packs: see ``groups.gather``, `ends` and `firsts` as well.
+        ends: see there.
+        firsts: see there.
+        names: where names stand, see ``groups.compare``.
+        ids: where ids do.
+        events: see ``line_up``, and so on to `asks`.
+        edges: see there.
+        asks: see there.
+        keys: the customer of each key is written here.
+        begins: where each key's facts begin is written here, and the end of the last.
+        at: see ``line_up``, and so on to the end.
+        event: see there.
+        row: see there.
+        meta: see there.
+        known: see there.
+        gone: see there.
+
+    Returns:
+        How many keys there are, how many facts, and how many rows were left out.
+    """
+    groups, size, repeats = 0, 0, 0
+    for part in range(low, high):
+        count = 0
+        for batch in range(len(packs)):
+            count += ends[batch, part + 1] - ends[batch, part]
+        if count == 0:
+            continue
+        records, failed = np.empty((HASH + 1, count), np.int64), np.empty((2, count), np.int64)
+        room = np.zeros(count + 2, np.int64)
+        found = gather(part, part + 1, packs, ends, firsts, names, records, keys[groups:], room)
+        starts = room[: found + 1]
+        repeats += unite(records, starts, firsts, ids, failed)[0]
+        more = line_up(
+            records, starts, firsts, ids, failed, events, edges, asks, begins[groups:], at[size:],
+            event[size:], row[size:], meta[size:], known[size:], gone[size:],
+        )  # fmt: skip
+        for key in range(groups, groups + found):
+            begins[key] += size
+        groups, size = groups + found, size + more
+        begins[groups] = size
+    return groups, size, repeats
+
+
+@machine_code
 def line_up(
-    records: Any, starts: Any, firsts: Any, refs: Any, failed: Any, events: Any, edges: Any,
+    records: Any, starts: Any, firsts: Any, texts: Any, failed: Any, events: Any, edges: Any,
     asks: Any, begins: Any, at: Any, event: Any, row: Any, meta: Any, known: Any, gone: Any,
 ) -> Any:  # fmt: skip
     """Write the facts of every key in the order of the fold; gives back how many there are.
@@ -39,8 +94,8 @@ def line_up(
     Args:
         records: by key, see ``groups.gather``, after ``repeats.unite``.
         starts: where each key begins.
-        firsts: where ids stand, see ``groups.compare``; `refs` as well.
-        refs: see there.
+        firsts: where ids stand, see ``groups.compare``; `texts` as well.
+        texts: see there.
         failed: see ``repeats.unite``.
         events: from the lowest bits of a row's `meta` to its event, see ``facts.events``.
         edges: instants between which templates keep their statuses.
@@ -98,7 +153,7 @@ def line_up(
                     line[size] = -1 - mine
                     places[size] = when >> RANK_BITS << RANK_BITS | BUSINESS
                     size += 1
-        _sort(line, places, size, records, firsts, refs)
+        _sort(line, places, size, records, firsts, texts)
         for i in range(size):
             silent = line[i] < 0
             mine = -1 - line[i] if silent else line[i]
@@ -135,7 +190,7 @@ def _ask(count: Any, edges: Any, asks: Any, at: Any, event: Any, meta: Any) -> N
 
 
 @machine_code
-def _sort(line: Any, places: Any, size: Any, records: Any, firsts: Any, refs: Any) -> None:
+def _sort(line: Any, places: Any, size: Any, records: Any, firsts: Any, texts: Any) -> None:
     """Sort the facts of a key by place: instant and rank, then id."""
     if size <= _SMALL and _ranked(line, places, size):
         return
@@ -144,7 +199,7 @@ def _sort(line: Any, places: Any, size: Any, records: Any, firsts: Any, refs: An
         mine, place, hole = line[i], places[i], i
         while hole > begin and places[hole - 1] >= place:
             if places[hole - 1] == place and not _before(
-                mine, line[hole - 1], records, firsts, refs
+                mine, line[hole - 1], records, firsts, texts
             ):
                 break
             line[hole], places[hole] = line[hole - 1], places[hole - 1]
@@ -162,7 +217,7 @@ def _sort(line: Any, places: Any, size: Any, records: Any, firsts: Any, refs: An
                     break
                 later = b < end and places[b] <= places[a]
                 if later and places[b] == places[a]:
-                    later = _before(line[b], line[a], records, firsts, refs)
+                    later = _before(line[b], line[a], records, firsts, texts)
                 if later:
                     line[to], places[to] = line[b], places[b]
                     b += 1
@@ -192,7 +247,7 @@ def _ranked(line: Any, places: Any, size: Any) -> Any:
 
 
 @machine_code
-def _before(mine: Any, other: Any, records: Any, firsts: Any, refs: Any) -> Any:
+def _before(mine: Any, other: Any, records: Any, firsts: Any, texts: Any) -> Any:
     """Whether a fact's id stands before another's."""
     mine, other = mine if mine >= 0 else -1 - mine, other if other >= 0 else -1 - other
-    return compare(records[ROW, mine], records[ROW, other], firsts, refs) < 0
+    return compare(records[ROW, mine], records[ROW, other], firsts, texts) < 0

@@ -14,7 +14,7 @@ from .packed import Packed, packed
 if TYPE_CHECKING:
     import numpy as np
 
-_TASK: Final = 16_000  # records that are looked at together, more or less
+_TASK: Final = 20_000  # records of a task, more or less
 
 
 class QuickLot:
@@ -36,11 +36,11 @@ class QuickLot:
         lengths = [len(batch) for batch in batches]
         self.firsts = np.cumsum([0, *lengths[:-1]], dtype=np.int64)
         self.ends = np.stack([batch.ends for batch in batches] or [np.zeros(2, np.int64)])
-        self.bases = np.array([batch.records.ctypes.data for batch in batches], np.int64)
-        self.widths = np.array([batch.records.shape[1] for batch in batches], np.int64)
+        self._packs = np.array([batch.how for batch in batches] or [(0, 0, 0, 0)], np.int64)
+        self._known = any(batch.known for batch in batches)
         self._events = events()
-        self._ids = _addresses([batch.ids for batch in batches])
-        self._names = _addresses([batch.names for batch in batches])
+        self._ids = _where([batch.ids for batch in batches])
+        self._names = _where([batch.names for batch in batches])
 
     def tasks(self, asking: Asking) -> list[Callable[[], Facts]]:
         """See ``Lot``."""
@@ -52,32 +52,21 @@ class QuickLot:
     def _facts(self, low: int, high: int, asking: Asking) -> Facts:
         import numpy as np
 
-        from . import groups, lines, repeats
+        from . import lines
 
         count = int((self.ends[:, high] - self.ends[:, low]).sum())
-        records, failed = (
-            np.empty((groups.HASH + 1, count), np.int64),
-            np.empty((2, count), np.int64),
-        )
-        keys, starts = np.empty(count, np.int64), np.zeros(count + 2, np.int64)
-        found = groups.gather(
-            low, high, self.bases, self.widths, self.ends, self.firsts, self._names, records, keys,
-            starts,
-        )  # fmt: skip
-        starts = starts[: found + 1]
-        left_out, _ = repeats.unite(records, starts, self.firsts, self._ids, failed)
-        judged = asking.known and bool((self.widths > groups.ARRIVED).any())
+        judged = asking.known and self._known
         room = 2 * count if judged else count
-        begins = np.empty(found + 1, np.int64)
+        keys, begins = np.empty(count, np.int64), np.empty(count + 1, np.int64)
         at, row, meta = (np.empty(room, np.int64) for _ in range(3))
         event = np.empty(room, np.uint8)
         known, gone = (np.empty(room if judged else 0, np.int64) for _ in range(2))
-        size = lines.line_up(
-            records, starts, self.firsts, self._ids, failed, self._events, asking.edges,
-            asking.asks, begins, at, event, row, meta, known, gone,
+        found, size, left_out = lines.facts_of(
+            low, high, self._packs, self.ends, self.firsts, self._names, self._ids, self._events,
+            asking.edges, asking.asks, keys, begins, at, event, row, meta, known, gone,
         )  # fmt: skip
         return Facts(
-            keys[:found], begins, at[:size], event[:size], row[:size], meta[:size],
+            keys[:found], begins[: found + 1], at[:size], event[:size], row[:size], meta[:size],
             known[:size] if judged else None, gone[:size] if judged else None, left_out,
         )  # fmt: skip
 
@@ -97,9 +86,9 @@ def _ranges(sizes: Sequence[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def _addresses(columns: Sequence[Texts | None]) -> np.ndarray:
-    """Of each column the address of its refs."""
+def _where(columns: Sequence[Texts | None]) -> np.ndarray:
+    """Of each column where its texts stand."""
     import numpy as np
 
-    made = [0 if column is None else column.refs.ctypes.data for column in columns]
-    return np.array(made or [0], np.int64)
+    made = [(0, 0, 0, 0) if column is None else column.where for column in columns]
+    return np.array(made or [(0, 0, 0, 0)], np.int64)

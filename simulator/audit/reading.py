@@ -15,7 +15,6 @@ from typing import Final, TypeAlias
 
 from wa_fsm.policy import Policy
 
-from . import codes
 from .counting import DAY
 from .encode import AT_ONCE, encode, pieces
 from .encoded import Encoded, joined
@@ -174,13 +173,28 @@ class Reading:
             return [], [piece], set()
         batches, rejects, days = list[Encoded | Packed](), list[Reject](), set[int]()
         for part in pieces(piece):
+            pack = self.held.quick and self.held.spill is None
+            found = self._straight(part) if pack and _size(part) >= _SMALL else None
+            if found is not None:
+                batches += found[0]
+                days |= found[1]
+                continue
             rows, bad = encode(part, self.held.words, self.latest, quick=self.held.quick)
             rejects += bad
             if len(rows):
-                days |= _days(rows)
-                pack = self.held.quick and self.held.spill is None and len(rows) >= _SMALL
-                batches.append(packed(rows) if pack else rows)
+                at = rows.instants()
+                days |= _days(rows, int(at.min()), int(at.max()))
+                batches.append(packed(rows) if pack and len(rows) >= _SMALL else rows)
         return batches, rejects, days
+
+    def _straight(self, part: Chunk) -> tuple[Sequence[Packed], set[int]] | None:
+        from .straight import straight  # local: it needs compiled code
+
+        found = straight(part, self.held.words, self.latest)
+        if found is None:
+            return None
+        rows, first, last = found
+        return rows, set().union(*(_days(each, first, last) for each in rows))
 
     def _take(
         self, batches: Sequence[Encoded | Packed], rejects: Sequence[Reject], days: set[int]
@@ -275,11 +289,9 @@ def _there(chunk: Chunk) -> Chunk:
     return replace(chunk, rows=found)
 
 
-def _days(encoded: Encoded) -> set[int]:
+def _days(rows: Encoded | Packed, first: int, last: int) -> set[int]:
     import numpy as np
 
-    at = encoded.when >> codes.RANK_BITS
-    first, last = int(at.min()) // DAY, int(at.max()) // DAY
-    if last - first > _RANGE:
-        return set(np.unique(at // DAY).tolist())
-    return set(range(first, last + 1))
+    if last // DAY - first // DAY > _RANGE:
+        return set(np.unique(rows.instants() // DAY).tolist())
+    return set(range(first // DAY, last // DAY + 1))

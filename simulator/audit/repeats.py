@@ -92,14 +92,14 @@ def _suspects(hashes: Any, starts: Any, keys: Any, rows: Any) -> Any:
 
 
 @machine_code
-def _look_ahead(rows: Any, firsts: Any, refs: Any) -> Any:
+def _look_ahead(rows: Any, firsts: Any, texts: Any) -> Any:
     """Look at texts that will be compared, so that memory is waited for once for all of them.
 
     They stand all over the memory: one at a time they would take as long as all the rest does.
     """
     told = 0
     for i in range(len(rows)):
-        rows[i] = ref_of(rows[i], firsts, refs)
+        rows[i] = ref_of(rows[i], firsts, texts)
     for i in range(len(rows)):
         begin = rows[i] & ADDRESS
         told += load8(begin) + load8(begin + (rows[i] >> ADDRESS_BITS) - 1)
@@ -107,14 +107,14 @@ def _look_ahead(rows: Any, firsts: Any, refs: Any) -> Any:
 
 
 @machine_code
-def unite(records: Any, starts: Any, firsts: Any, refs: Any, failed: Any) -> Any:
+def unite(records: Any, starts: Any, firsts: Any, texts: Any, failed: Any) -> Any:
     """Leave out repeats: GONE is written as their `meta`. Gives back how many there are.
 
     Args:
         records: by key, see ``groups.gather``.
         starts: where each key begins.
-        firsts: where ids stand, see ``groups.compare``; `refs` as well.
-        refs: see there.
+        firsts: where ids stand, see ``groups.compare``; `texts` as well.
+        texts: see there.
         failed: see ``_merge``; it is filled here.
     """
     for i in range(records.shape[1]):
@@ -124,7 +124,7 @@ def unite(records: Any, starts: Any, firsts: Any, refs: Any, failed: Any) -> Any
     count, told = _suspects(records[HASH], starts, keys, rows)
     for i in range(told):
         rows[i] = records[ROW, rows[i]]
-    told = _look_ahead(rows[:told], firsts, refs)
+    told = _look_ahead(rows[:told], firsts, texts)
     repeats, slots = 0, np.empty(0, np.int64)
     for key in keys[:count]:
         begin, end, size = starts[key], starts[key + 1], 16
@@ -138,7 +138,7 @@ def unite(records: Any, starts: Any, firsts: Any, refs: Any, failed: Any) -> Any
             slot = low & (size - 1)
             while slots[slot] >= 0:
                 other = slots[slot]
-                if records[HASH, other] == low and _same_id(records, mine, other, firsts, refs):
+                if records[HASH, other] == low and _same_id(records, mine, other, firsts, texts):
                     later = records[ARRIVED, mine] < records[ARRIVED, other]
                     winner, loser = (mine, other) if later else (other, mine)
                     _merge(records, winner, loser, failed)
@@ -152,5 +152,5 @@ def unite(records: Any, starts: Any, firsts: Any, refs: Any, failed: Any) -> Any
 
 
 @machine_code
-def _same_id(records: Any, mine: Any, other: Any, firsts: Any, refs: Any) -> Any:
-    return compare(records[ROW, mine], records[ROW, other], firsts, refs) == 0
+def _same_id(records: Any, mine: Any, other: Any, firsts: Any, texts: Any) -> Any:
+    return compare(records[ROW, mine], records[ROW, other], firsts, texts) == 0

@@ -155,7 +155,7 @@ class Tally:
             {what: Kept() for what in (NEAR, *MARKS)} for _ in count
         ]
         self.shown: list[Rows] = []
-        self._days = scope.room()
+        self._days, self._bounds, self._edges = scope.room(), _ms(self.stretches), _ms(EDGES)
         answerable = [event in _ANSWERABLE for event in range(codes.EVENTS)]
         disagree = [code in _DISAGREE for code in scope.words["failures"]]
         self._answers = np.array(answerable, np.uint8)
@@ -170,16 +170,15 @@ class Tally:
         self.repeats += facts.repeats
         self.first = min(self.first, int(facts.at.min(initial=_NONE)))
         self.last = max(self.last, int(facts.at.max(initial=-_NONE)))
-        waits = _ms(self.stretches)
-        inputs = facts.begins, facts.at, facts.event, facts.meta, self._answers, waits
+        inputs = facts.begins, facts.at, facts.event, facts.meta, self._answers, self._bounds
         outputs = self.events, self.numbers, self.failed, self.waits
         self.unanswered += call(self.quick, common, inputs, outputs)
         verdicts, marks = self.marked(facts)
         for number, verdict in enumerate(verdicts):
             self._keep(number, facts, verdict, marks[number])
         kept = self._all_kept()
-        places = np.unique(np.concatenate([each.place for each in kept]))
-        if places[-1] >= 0:
+        if max(int(each.place.max()) for each in kept) >= 0:
+            places = np.unique(np.concatenate([each.place for each in kept]))
             self.shown.append(rows_of(facts, verdicts, marks, places[places >= 0]))
             for each in kept:
                 each.place[:] = -1
@@ -209,7 +208,7 @@ class Tally:
         near = kept[NEAR]
         inputs: tuple[Any, ...] = (
             facts.at, facts.event, facts.row, verdict.rule, verdict.opener, table.margin,
-            _ms(EDGES),
+            self._edges,
         )  # fmt: skip
         outputs: tuple[Any, ...]
         outputs = self.policies[number].edges, near.far, near.found, near.place

@@ -204,11 +204,14 @@ def view_places(views: Any, valid: Any, first: Any, places: Any, found: Any) -> 
 
 
 @machine_code
-def copy_texts(refs: Any, offsets: Any, data: Any) -> None:
-    """Copy texts to where `offsets` says, from the address `data` on."""
+def copy_texts(refs: Any, prefix: Any, offsets: Any, data: Any) -> None:
+    """Copy texts, each behind `prefix`, to where `offsets` says, from the address `data` on."""
     for i in range(len(refs)):
         begin, size = refs[i] & (1 << ADDRESS_BITS) - 1, refs[i] >> ADDRESS_BITS
         to = data + offsets[i]
+        for j in range(len(prefix)):
+            store8(to + j, prefix[j])
+        to += len(prefix)
         if size < 8:
             for j in range(size):
                 store8(to + j, load8(begin + j))

@@ -211,8 +211,8 @@ def test_two_names_of_one_hash_are_two_contacts():
     gathered, starts = np.empty((groups.HASH + 1, 3), np.int64), np.zeros(5, np.int64)
     keys = np.empty(3, np.int64)
     found = groups.gather(
-        0, groups.PARTS, np.array([records.ctypes.data]), np.array([4]), ends, np.array([0]),
-        np.array([names.refs.ctypes.data]), gathered, keys, starts,
+        0, groups.PARTS, np.array([[records.ctypes.data, 4, 0, 0]]), ends, np.array([0]),
+        np.array([names.where]), gathered, keys, starts,
     )  # fmt: skip
     assert 2 == found
     assert [0, 2, 3] == starts[:3].tolist()
