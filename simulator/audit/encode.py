@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-AT_ONCE: Final = 1 << 20  # rows; memory in large pieces comes in large pages, which is much quicker
+AT_ONCE: Final = 1 << 20  # rows
 LONGEST: Final = (1 << 15) - 1  # bytes of a name or an id, see ``texts``
 _SHOWN: Final = 200
 _DIRECTIONS: Final = {"inbound": 0, "outbound": 1}

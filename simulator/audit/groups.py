@@ -215,6 +215,8 @@ def gather(
     for each in range(groups):
         starts[each + 2] += starts[each + 1]
     i = 0
+    whens, metas, rows = records[WHEN], records[META], records[ROW]
+    came, hashes = records[ARRIVED], records[HASH]
     for batch in range(len(packs)):
         width, table, first = 8 * packs[batch, WORDS], packs[batch, TABLE], firsts[batch]
         base, narrow = packs[batch, BASE] + ends[batch, low] * width, table != 0
@@ -226,16 +228,14 @@ def gather(
             if narrow:
                 one, two, three = load64(base), load64(base + 8), load64(base + 16)
                 kind, at = table + 16 * kind_of(one), origin + at_of(three)
-                records[WHEN, to] = at << RANK_BITS | load64(kind + 8)
-                records[META, to] = load64(kind)
-                records[ROW, to], records[HASH, to] = row_of(two) + first, hash_of(two)
-                records[ARRIVED, to] = at + late_of(two, three)
+                whens[to], metas[to] = at << RANK_BITS | load64(kind + 8), load64(kind)
+                rows[to], hashes[to] = row_of(two) + first, hash_of(two)
+                came[to] = at + late_of(two, three)
             else:
                 when, row = load64(base + 8 * WHEN), load64(base + 8 * ROW)
-                records[WHEN, to], records[META, to] = when, load64(base + 8 * META)
-                records[ROW, to], records[HASH, to] = (row >> 32) + first, row & _LOW
-                came = load64(base + 8 * ARRIVED) if known else when >> RANK_BITS
-                records[ARRIVED, to] = came
+                whens[to], metas[to] = when, load64(base + 8 * META)
+                rows[to], hashes[to] = (row >> 32) + first, row & _LOW
+                came[to] = load64(base + 8 * ARRIVED) if known else when >> RANK_BITS
             base += width
             i += 1
     return groups

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+from numba import uint64
 
 from .codes import (
     ACT_BITS,
@@ -114,6 +115,7 @@ def line_up(
     longest = FEW
     for key in range(len(starts) - 1):
         longest = max(longest, starts[key + 1] - starts[key])
+    whens, metas, rows = records[WHEN], records[META], records[ROW]
     line = np.empty(3 * longest * (2 if judged else 1), np.int64)
     places = np.empty(len(line), np.int64)
     for key in range(len(starts) - 1):
@@ -123,8 +125,9 @@ def line_up(
             for i in range(FEW):
                 places[i] = FOREVER + i
             for i in range(every):
-                if records[META, begin + i] != GONE:
-                    places[i] = records[WHEN, begin + i]
+                here = uint64(begin + i)
+                if metas[here] != GONE:
+                    places[i] = whens[here]
                     size += 1
             for i in range(every):
                 when, rank = places[i], 0
@@ -135,9 +138,10 @@ def line_up(
             if ties == every:
                 for i in range(every):
                     if places[i] < FOREVER:
-                        to, about = count + line[i], records[META, begin + i]
-                        at[to], meta[to] = places[i] >> RANK_BITS, about
-                        row[to], event[to] = records[ROW, begin + i], events[about & EVENT_BITS]
+                        here, to = uint64(begin + i), uint64(count + line[i])
+                        about = metas[here]
+                        at[to], meta[to], row[to] = places[i] >> RANK_BITS, about, rows[here]
+                        event[to] = events[uint64(about & EVENT_BITS)]
                 count += size
                 continue
             size = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+from numba import uint64
 
 from .codes import (
     ACT_BITS,
@@ -78,15 +79,15 @@ def _suspects(hashes: Any, starts: Any, keys: Any, rows: Any) -> Any:
         for i in range(FEW):
             some[i] = -1 - i
         for i in range(size):
-            some[i] = hashes[begin + i]
+            some[i] = hashes[uint64(begin + i)]
         before = told
         for i in range(size):
             same = 0
             for j in range(FEW):
                 same += some[j] == some[i]
-            rows[told] = begin + i
+            rows[uint64(told)] = begin + i
             told += same > 1
-        keys[count] = key
+        keys[uint64(count)] = key
         count += told > before
     return count, told
 
