@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
@@ -19,6 +20,7 @@ from wa_sim.audit.words import Words
 from tests.audit import logs, reference
 from wa_fsm import policies
 
+LONG = bool(os.environ.get("WA_FSM_LONG"))
 POLICY = policies.get("textbook", margin="1h")
 LATEST = int(POLICY.latest.timestamp() * 1000)
 IDS = {
@@ -139,7 +141,7 @@ def test_the_short_way_is_judged_as_history_does(monkeypatch, ids, judge):
         return write(*args)
 
     monkeypatch.setattr(kinds, "write", counted)
-    for seed in range(3):
+    for seed in range(150 if LONG else 3):
         log = phones(f"history {seed}", 120, ids)
         half = len(log) // 2
         (wide,) = logs.chunks(log[:half])
