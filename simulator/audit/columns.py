@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NO_TEXT: Final = "expected text, or a whole number"
-_FEW: Final = 1 << 12  # different values that are looked for in views
+VIEW: Final = 16  # bytes of a view
 _IN_VIEW: Final = 12  # bytes of a text that stands in its view
 _WHOLE: Final = 1 << 53  # beyond it a float is no exact number any more
 
@@ -61,15 +61,15 @@ def few(column: pa.Array | None, size: int, *, quick: bool = True) -> Few:
 def _few_views(column: pa.Array) -> Few | None:
     import numpy as np
 
-    from .texts import view_places
+    from .kinds import divide
+    from .narrow import MOST_KINDS
 
-    valid, views, *_ = column.buffers()
-    places, rows = np.empty(len(column), np.int32), np.empty(_FEW, np.int64)
-    count = view_places(*_view(column, views, valid), places, rows)
+    places, rows = np.zeros(len(column), np.uint16), np.empty(MOST_KINDS, np.int64)
+    count = divide(*values_of(column, VIEW), places, rows)
     if count < 0:
         return None
     values = [column[row].as_py() or None for row in rows[:count].tolist()]
-    return Few([*values, None], places)
+    return Few([*values, None], places.astype(np.int32))
 
 
 def as_text(value: Any) -> str | None:
@@ -131,9 +131,8 @@ def refs(column: pa.Array) -> tuple[np.ndarray, int]:
 
     found = np.empty(len(column), np.int64)
     if pa.types.is_string_view(column.type):
-        valid, views, *rest = column.buffers()
-        texts = np.array([each.address for each in rest] or [0], np.int64)
-        long = refs_of_views(*_view(column, views, valid), fixed(texts), found)
+        views, _, valid, bit = values_of(column, VIEW)
+        long = refs_of_views(views, valid, bit, fixed(texts_of(column)), found)
     else:
         _, offsets, data = column.buffers()
         if offsets is None:
@@ -144,9 +143,22 @@ def refs(column: pa.Array) -> tuple[np.ndarray, int]:
     return found, long
 
 
-def _view(column: pa.Array, views: pa.Buffer, valid: pa.Buffer | None) -> tuple[int, int, int]:
+def values_of(column: pa.Array, width: int) -> tuple[int, int, int, int]:
+    """Where values of so many bytes stand, as ``kinds.divide`` takes it.
+
+    The address of the first; the width; the address of the bits that say where there is a value,
+    0: there is one everywhere; the number of the first bit.
+    """
+    valid, values, *_ = column.buffers()
     bits = 0 if valid is None or not column.null_count else valid.address
-    return views.address + 16 * column.offset, bits, column.offset
+    return values.address + width * column.offset, width, bits, column.offset
+
+
+def texts_of(column: pa.Array) -> np.ndarray:
+    """The addresses of the buffers that the longer texts of views are in."""
+    import numpy as np
+
+    return np.array([each.address for each in column.buffers()[2:]] or [0], np.int64)
 
 
 class Texts:

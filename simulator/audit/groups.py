@@ -26,13 +26,13 @@ from .texts import ADDRESS_BITS, mixed
 PART_BITS: Final = 10
 PARTS: Final = 1 << PART_BITS
 KEY, WHEN, ROW, META, ARRIVED = range(5)
-BASE, WORDS, TABLE, ORIGIN = range(4)  # of ``packed.Packed.how``
+BASE, WORDS, TABLE, ORIGIN = range(4)  # of ``packed.Packed.layout``
 REFS, EVEN, PREFIX, PREFIX_SIZE = range(4)  # of ``columns.Texts.where``
 HASH: Final = ARRIVED + 1  # in records by key hashes stand alone
 GONE: Final = -1  # the meta of a repeat
 FEW: Final = 16  # up to so many rows of a key are compared at once, all with all
 ADDRESS: Final = (1 << ADDRESS_BITS) - 1
-TOP: Final = uint64(64 - PART_BITS)
+_TOP: Final = uint64(64 - PART_BITS)
 _LOW: Final = (1 << 32) - 1
 _FIRST_SLOTS: Final = 1 << 10  # of a table of keys, which grows
 
@@ -56,6 +56,12 @@ def into_buckets(key: Any, order: Any, ends: Any) -> None:
 
 
 @machine_code
+def part_of(key: Any) -> Any:
+    """The part of a customer's records."""
+    return mixed(key, 0) >> _TOP
+
+
+@machine_code
 def spread(
     key: Any, when: Any, hashes: Any, meta: Any, arrived: Any, records: Any, ends: Any
 ) -> None:
@@ -73,9 +79,9 @@ def spread(
     known = len(arrived) > 0
     parts = np.empty(len(key), np.uint16)
     for i in range(len(key)):
-        part = np.int64(mixed(key[i], 0) >> TOP)
+        part = part_of(key[i])
         parts[i] = part
-        ends[part + 1] += 1
+        ends[part + uint64(1)] += 1
     for part in range(PARTS):
         ends[part + 1] += ends[part]
     free = ends.copy()
@@ -161,7 +167,7 @@ def gather(
     Args:
         low: the first part.
         high: the part after the last.
-        packs: of each batch how it is packed, see ``packed.Packed.how``.
+        packs: of each batch how it is packed, see ``packed.Packed.layout``.
         ends: where its parts end, see ``spread``.
         firsts: where names stand, see ``compare``; `texts` as well.
         texts: see there.

@@ -13,10 +13,10 @@ from numba import uint64
 
 from .codes import ACT_BITS, TEMPLATE
 from .compiled import machine_code
-from .groups import PARTS, TOP
-from .memory import load8, load32, load64, store8, store64
+from .groups import PARTS, part_of
+from .memory import load8, load32, load64
 from .narrow import MOST_KINDS, WORDS, narrow
-from .texts import ADDRESS_BITS, LONGEST, hashed, mixed, phone
+from .texts import ADDRESS_BITS, LONGEST, copy_text, id_hash, phone
 
 _SLOT_BITS: Final = 14  # four times as many slots as there may be kinds
 _A: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -137,7 +137,7 @@ def customers(views: Any, texts: Any, key: Any, parts: Any, ends: Any) -> Any:
         found = phone(begin, begin + load32(view))
         others += found == 0
         key[i] = found
-        part = mixed(found, 0) >> TOP
+        part = part_of(found)
         parts[i] = part
         ends[part + uint64(1)] += 1
     for part in range(PARTS):
@@ -190,7 +190,7 @@ def write(
                 counts = counts if out else min(counts, came)
                 late = came - counts
             first, last = min(first, counts), max(last, counts)
-            hashes = (hashed(begin, begin + size) >> uint64(33) << uint64(1)) | uint64(out)
+            hashes = id_hash(begin, begin + size, table[kind, 0])
             one, two, three = narrow(key[i], kind, i, hashes, counts - origin, late)
             place = uint64(i - low)
             block[place, 0], block[place, 1], block[place, 2] = one, two, three
@@ -199,18 +199,8 @@ def write(
             begin, size = begin + shared, size - shared
             if len(refs):
                 refs[i] = data | size << ADDRESS_BITS
-            end = data + size
-            if size < 8:
-                while data < end:
-                    store8(data, load8(begin))
-                    data, begin = data + 1, begin + 1
-            else:
-                last_word = load64(begin + size - 8)
-                while data + 8 <= end:
-                    store64(data, load64(begin))
-                    data, begin = data + 8, begin + 8
-                store64(end - 8, last_word)
-            data = end
+            copy_text(begin, size, data)
+            data += size
         for i in range(low, high):
             part, place = uint64(parts[i]), uint64(i - low)
             to = free[part]

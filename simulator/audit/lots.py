@@ -36,7 +36,7 @@ class QuickLot:
         lengths = [len(batch) for batch in batches]
         self.firsts = np.cumsum([0, *lengths[:-1]], dtype=np.int64)
         self.ends = np.stack([batch.ends for batch in batches] or [np.zeros(2, np.int64)])
-        self._packs = np.array([batch.how for batch in batches] or [(0, 0, 0, 0)], np.int64)
+        self._packs = np.array([batch.layout for batch in batches] or [(0, 0, 0, 0)], np.int64)
         self._known = any(batch.known for batch in batches)
         self._events = events()
         self._ids = _where([batch.ids for batch in batches])

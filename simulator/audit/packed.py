@@ -37,7 +37,7 @@ class Packed(Shown):
     position: np.ndarray | int
 
     @property
-    def how(self) -> tuple[int, int, int, int]:
+    def layout(self) -> tuple[int, int, int, int]:
         """The address of the records, the words of one, the address of the table, the origin."""
         table = self.table.ctypes.data if len(self.table) else 0
         return self.records.ctypes.data, self.records.shape[1], table, self.origin

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from . import codes
-from .columns import Texts
+from .columns import VIEW, Texts, texts_of, values_of
 from .compiled import fixed
 from .encode import FEW, LONGEST, encode
 from .instants import Instants, instants
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 AT_ONCE: Final = 1 << 17  # rows; what is written of them stays near the processor
+_NUMBER: Final = 8  # bytes of a whole number
 _RANK: Final = (1 << codes.RANK_BITS) - 1
 _ANY: Final[dict[str, Any]] = {"at": 0, "customer": "49151234567", "id": "x"}
 _View = tuple[int, "np.ndarray"]  # the first view's address, and those of the texts
@@ -76,7 +77,7 @@ class _Whole:
         from . import groups, narrow
         from . import kinds as compiled
 
-        size, ids, names = end - begin, self.ids[0] + 16 * begin, self.names[0] + 16 * begin
+        size, ids, names = end - begin, self.ids[0] + VIEW * begin, self.names[0] + VIEW * begin
         texts = fixed(self.ids[1])
         whole, least, most = compiled.measure(ids, size)
         key, parts = np.empty(size, np.int64), np.empty(size, np.uint16)
@@ -109,15 +110,14 @@ class _Whole:
 
 def _views(rows: pa.RecordBatch, name: str) -> _View | None:
     """A column of texts in views, without a row that has none."""
-    import numpy as np
     import pyarrow as pa
 
     place = rows.schema.get_field_index(name)
     column = None if place < 0 else rows.column(place)
     if column is None or not pa.types.is_string_view(column.type) or column.null_count:
         return None
-    _, views, *texts = column.buffers()
-    return views.address + 16 * column.offset, np.array([t.address for t in texts] or [0])
+    first, *_ = values_of(column, VIEW)
+    return first, texts_of(column)
 
 
 def _times(rows: pa.RecordBatch, latest: int) -> tuple[np.ndarray, np.ndarray, int] | None:
@@ -157,13 +157,10 @@ def _kinds(chunk: Chunk, words: Words, latest: int) -> tuple[np.ndarray, np.ndar
     for column in columns.values():
         if pa.types.is_null(column.type):
             continue
-        width = 16 if pa.types.is_string_view(column.type) else 8
-        if width == 8 and not pa.types.is_int64(column.type):
+        width = VIEW if pa.types.is_string_view(column.type) else _NUMBER
+        if width == _NUMBER and not pa.types.is_int64(column.type):
             return None
-        valid, values, *_ = column.buffers()
-        bits = 0 if valid is None or not column.null_count else valid.address
-        first = values.address + width * column.offset
-        count = divide(first, width, bits, column.offset, kinds, found)
+        count = divide(*values_of(column, width), kinds, found)
         if count < 0:
             return None
     one = found[:count].tolist()

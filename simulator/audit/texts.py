@@ -28,7 +28,6 @@ _TENS: Final = np.array([10**power for power in range(16)], np.int64)
 _LAST: Final = np.array(  # of eight bytes the last few, so many as the place says
     [0, *((1 << 64) - (1 << (64 - 8 * count)) for count in range(1, 9))], np.uint64
 )
-_VIEW_BITS: Final = 14  # four times as many slots as there may be values
 ADDRESS_BITS: Final = 48  # of a text's ref; its length stands above
 LONGEST: Final = (1 << 15) - 1  # bytes of a name or an id; a ref is not below zero
 _LEAST, _MOST = 8, 15  # digits of a phone number
@@ -166,41 +165,15 @@ def refs_of_views(views: Any, valid: Any, first: Any, texts: Any, refs: Any) -> 
 
 
 @machine_code
-def view_places(views: Any, valid: Any, first: Any, places: Any, found: Any) -> Any:
-    """Write of each of Arrow's views the place of its value among those that differ.
-
-    Two views of the same text may differ; then it has two places. No value counts as empty text.
-
-    Args:
-        views: the address of the first.
-        valid: the address of the bits that say where there is a value; 0: there is one everywhere.
-        first: the number of the first bit.
-        places: are written here.
-        found: of each value a row that has it is written here.
-
-    Returns:
-        How many values there are; -1: more than there is room for.
-    """
-    count, size = 0, 1 << _VIEW_BITS
-    slots = np.full(size, -1, np.int32)
-    values = np.empty((size, 2), np.int64)
-    for i in range(len(places)):
-        there = np.int64(-1)
-        if valid:
-            there = -(load8(valid + ((first + i) >> 3)) >> ((first + i) & 7) & 1)
-        mine, more = load64(views + 16 * i) & there, load64(views + 16 * i + 8) & there
-        slot = np.int64((uint64(mine) ^ uint64(more)) * _A >> uint64(64 - _VIEW_BITS))
-        while slots[slot] < 0 or values[slot, 0] != mine or values[slot, 1] != more:
-            if slots[slot] < 0:
-                if count == len(found):
-                    return -1
-                slots[slot], values[slot, 0], values[slot, 1] = count, mine, more
-                found[count] = i
-                count += 1
-                break
-            slot = (slot + 1) & (size - 1)
-        places[i] = slots[slot]
-    return count
+def copy_text(begin: Any, size: Any, to: Any) -> None:
+    """Copy so many bytes from one address to another."""
+    if size < 8:
+        for j in range(size):
+            store8(to + j, load8(begin + j))
+        return
+    for j in range(0, size - 7, 8):
+        store64(to + j, load64(begin + j))
+    store64(to + size - 8, load64(begin + size - 8))
 
 
 @machine_code
@@ -211,14 +184,7 @@ def copy_texts(refs: Any, prefix: Any, offsets: Any, data: Any) -> None:
         to = data + offsets[i]
         for j in range(len(prefix)):
             store8(to + j, prefix[j])
-        to += len(prefix)
-        if size < 8:
-            for j in range(size):
-                store8(to + j, load8(begin + j))
-            continue
-        for j in range(0, size - 7, 8):
-            store64(to + j, load64(begin + j))
-        store64(to + size - 8, load64(begin + size - 8))
+        copy_text(begin, size, to + len(prefix))
 
 
 @machine_code
@@ -241,6 +207,12 @@ def name_keys(refs: Any, key: Any) -> Any:
 
 
 @machine_code
+def id_hash(begin: Any, end: Any, meta: Any) -> Any:
+    """The number of an id between two addresses, of a row with this `meta`."""
+    return (hashed(begin, end) >> uint64(33) << uint64(1)) | uint64((meta & _ACT) >= TEMPLATE)
+
+
+@machine_code
 def id_hashes(refs: Any, meta: Any, hashes: Any) -> Any:
     """Write the number of each id; gives back how many are empty."""
     empty = 0
@@ -249,6 +221,5 @@ def id_hashes(refs: Any, meta: Any, hashes: Any) -> Any:
         end = begin + (refs[i] >> ADDRESS_BITS)
         if begin == end:
             empty += 1
-        h = hashed(begin, end) >> uint64(33)
-        hashes[i] = (h << uint64(1)) | uint64((meta[i] & _ACT) >= TEMPLATE)
+        hashes[i] = id_hash(begin, end, meta[i])
     return empty
