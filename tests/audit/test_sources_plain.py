@@ -251,6 +251,23 @@ def test_a_lacking_column_is_told_with_those_that_are_there(tmp_path: Path) -> N
         told("plain", parquet(tmp_path / "a.parquet", one))
 
 
+def test_a_page_of_parquet_that_is_corrupt_is_told_with_its_rows(tmp_path: Path) -> None:
+    """A file whose end is whole and whose middle is not: which file, and which of its rows."""
+    path = tmp_path / "corrupt.parquet"
+    ids = pa.array([f"wamid.{number:040}" for number in range(5000)])
+    columns = {name: pa.array(["1"] * 5000) for name in ("at", "direction", "number", "kind")}
+    pq.write_table(pa.table({**columns, "customer": ids, "id": ids}), path, row_group_size=2500)
+    page = pq.ParquetFile(path).metadata.row_group(1).column(5).data_page_offset
+    whole = bytearray(path.read_bytes())
+    whole[page + 60 : page + 560] = b"\xff" * 500
+    path.write_bytes(whole)
+    first, second = (chunk.rows for chunk in read("plain", find([str(path)]))
+                     if isinstance(chunk, Chunk) and callable(chunk.rows))  # fmt: skip
+    assert list(first())
+    with pytest.raises(NoLog, match=r"corrupt\.parquet: rows 2,501 to 5,000 cannot be read"):
+        list(second())
+
+
 def test_files_that_are_no_table_are_told(tmp_path: Path) -> None:
     """An empty file, a header twice the same, a broken Parquet: each in a sentence."""
     with pytest.raises(NoLog, match="it is empty; expected a header"):

@@ -46,8 +46,7 @@ def read(log: Log, wanted: Sequence[str] | None = None) -> Iterator[Chunk]:
                 rows = file.metadata.row_group(group).num_rows
                 through = (first - 1 + rows) / whole if whole else 1.0
                 if rows <= LARGEST:
-                    place = _Place(log.path, group, first - 1, rows)
-                    reads = partial(_group, place, columns, quick)
+                    reads = partial(_group, _Place(log, group, first - 1, rows), columns, quick)
                     yield Chunk(log.name, "row", first, reads, through=through, size=rows)
                     first += rows
                     continue
@@ -74,7 +73,7 @@ def _few_valued(group: pq.RowGroupMetaData, columns: Sequence[str]) -> list[str]
 class _Place:
     """A row group of a file: its number, its first row from 0, how many there are."""
 
-    path: str
+    log: Log
     group: int
     first: int
     rows: int
@@ -102,7 +101,7 @@ def _group(place: _Place, columns: Sequence[str], quick: bool) -> Iterator[pa.Re
 
         try:
             # Not in parallel: the engine's threads each read a group, and would wait for another's.
-            found = pl.scan_parquet(place.path, glob=False, parallel="none")
+            found = pl.scan_parquet(place.log.path, glob=False, parallel="none")
             rows = found.slice(place.first, place.rows)
             frame = rows.select(columns).collect(engine="in-memory")
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
@@ -110,14 +109,19 @@ def _group(place: _Place, columns: Sequence[str], quick: bool) -> Iterator[pa.Re
         else:
             yield from frame.to_arrow(compat_level=pl.CompatLevel.newest()).to_batches()
             return
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(place.path, memory_map=True) as file:
-        few = _few_valued(file.metadata.row_group(place.group), columns)
-    with pq.ParquetFile(place.path, read_dictionary=few, memory_map=True) as file:
-        yield from file.iter_batches(
-            AT_ONCE, row_groups=[place.group], columns=list(columns), use_threads=False
-        )
+    try:
+        with pq.ParquetFile(place.log.path, memory_map=True) as file:
+            few = _few_valued(file.metadata.row_group(place.group), columns)
+        with pq.ParquetFile(place.log.path, read_dictionary=few, memory_map=True) as file:
+            yield from file.iter_batches(
+                AT_ONCE, row_groups=[place.group], columns=list(columns), use_threads=False
+            )
+    except (pa.ArrowException, OSError) as error:  # the second where a page is corrupt
+        where = f"rows {place.first + 1:,} to {place.first + place.rows:,}"
+        raise NoLog(f"{place.log.name}: {where} cannot be read as Parquet: {error}") from None
 
 
 def columns(log: Log) -> list[str]:
