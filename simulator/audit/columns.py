@@ -61,14 +61,15 @@ def few(column: pa.Array | None, size: int, *, quick: bool = True) -> Few:
 def _few_views(column: pa.Array) -> Few | None:
     import numpy as np
 
-    from .kinds import divide
-    from .narrow import MOST_KINDS
+    from .kinds import divide, examples
 
-    places, rows = np.zeros(len(column), np.uint16), np.empty(MOST_KINDS, np.int64)
-    count = divide(*values_of(column, VIEW), places, rows)
+    places = np.zeros(len(column), np.uint16)
+    count = divide(*values_of(column, VIEW), places, 1)
     if count < 0:
         return None
-    values = [column[row].as_py() or None for row in rows[:count].tolist()]
+    rows = np.zeros(count, np.int64)
+    examples(fixed(places), rows)
+    values = [column[row].as_py() or None for row in rows.tolist()]
     return Few([*values, None], places.astype(np.int32))
 
 

@@ -23,8 +23,6 @@ from .codes import (
     STATUS_AT,
     STATUS_FAILED,
     TEMPLATE_AT,
-    UNKNOWN_FAILED,
-    UNKNOWN_SENT,
 )
 from .compiled import Counts, Numbers
 
@@ -36,6 +34,10 @@ DELIVERED_YET = 4  # refused, and WhatsApp delivered it
 NEEDLESS = 8
 CHANGED = 16  # another reason than under the first policy
 TURNED = 32  # allowed under one of them only
+# What an event is to those who wait for an answer: the customer waits, the business answers.
+WAITING = 1
+ANSWERING = 2
+FAILING = 3
 
 
 def refuse(
@@ -85,15 +87,29 @@ def refuse(
         point[i] += quiet
 
 
+def find_asked(rule: Numbers, asked: Numbers) -> int:
+    """Write which facts were asked about, and give back how many.
+
+    Half of them are, in no order: to ask of each where it is counted would be to guess wrong half
+    of the time.
+    """
+    told = 0
+    for i in range(len(rule)):
+        asked[told] = i
+        told += rule[i] != NOTHING
+    return told
+
+
 def tally(
-    at: Numbers, event: Numbers, meta: Numbers, rule: Numbers, point: Numbers, other: Numbers,
-    allows: Numbers, free: Numbers, change: Numbers, disagrees: Numbers, first_day: int,
-    days: Numbers, mark: Numbers, by_day: Counts, by_number: Counts, by_template: Counts,
-    needless: Numbers, against: Numbers, delivered: Numbers, changes: Counts,
+    asked: Numbers, at: Numbers, event: Numbers, meta: Numbers, rule: Numbers, point: Numbers,
+    other: Numbers, allows: Numbers, free: Numbers, change: Numbers, disagrees: Numbers,
+    first_day: int, days: Numbers, mark: Numbers, by_day: Counts, by_number: Counts,
+    by_template: Counts, needless: Numbers, against: Numbers, delivered: Numbers, changes: Counts,
 ) -> None:  # fmt: skip
     """Count one policy's verdicts, and mark what deserves to be looked at.
 
     Args:
+        asked: which facts, see ``find_asked``.
         at: of each fact.
         event: of each fact.
         meta: of each fact.
@@ -106,7 +122,7 @@ def tally(
         disagrees: 1 for each error code's number that refuses for the window or the template.
         first_day: of the log, in days from 1970 on.
         days: from a day, less `first_day`, to its row in `by_day`.
-        mark: the marks of each fact are written here.
+        mark: the marks of each of them are written here.
         by_day: counts of rules are added here.
         by_number: the same.
         by_template: the same.
@@ -115,19 +131,15 @@ def tally(
         delivered: of rules: refused, and WhatsApp delivered.
         changes: of rules under the first policy × rules.
     """
-    for i in range(len(at)):
-        answer = rule[i]
-        if answer == NOTHING:
-            mark[i] = 0
-            continue
-        what, about, here, seen = event[i], meta[i], point[i], 0
+    for each in range(len(asked)):
+        i = asked[each]
+        answer, what, about, here, seen = rule[i], event[i], meta[i], point[i], 0
         may = allows[answer]
         by_day[days[at[i] // DAY - first_day], answer] += 1
         by_number[(about >> NUMBER_AT) & (MOST_NUMBERS - 1), answer] += 1
         changes[other[i], answer] += 1
         seen = change[other[i] * len(allows) + answer]
-        if not may:
-            seen += REFUSED
+        seen += (may == 0) * REFUSED
         template = (what - SENT_AT) % ASKS != FREE
         if template:
             by_template[(about >> TEMPLATE_AT) & (MOST_TEMPLATES - 1), answer] += 1
@@ -138,9 +150,9 @@ def tally(
                 seen += AGAINST
         else:
             status = (about >> STATUS_AT) & 7
-            if not may and DELIVERED <= status < STATUS_FAILED:
-                delivered[answer] += 1
-                seen += DELIVERED_YET
+            yet = (may == 0) & (status >= DELIVERED) & (status < STATUS_FAILED)
+            delivered[answer] += yet
+            seen += yet * DELIVERED_YET
             if template and here < QUIET and free[(here // INSIDE) * POINTS + here % INSIDE]:
                 needless[(about >> CATEGORY_AT) & (MOST_CATEGORIES - 1)] += 1
                 seen += NEEDLESS
@@ -148,8 +160,8 @@ def tally(
 
 
 def common(
-    starts: Numbers, at: Numbers, event: Numbers, meta: Numbers, answers: Numbers,
-    bounds: Numbers, events: Numbers, numbers: Numbers, failed: Numbers, waits: Numbers,
+    starts: Numbers, at: Numbers, event: Numbers, meta: Numbers, roles: Numbers, bounds: Numbers,
+    events: Numbers, numbers: Numbers, failed: Numbers, waits: Numbers, waited: Numbers,
 ) -> int:  # fmt: skip
     """Count what no policy has a say in; gives back how many keys wait for an answer.
 
@@ -158,49 +170,53 @@ def common(
         at: of each fact.
         event: of each fact.
         meta: of each fact.
-        answers: 1 for each event that waits for an answer.
+        roles: of each event whether it waits for an answer, is one, or failed.
         bounds: upper ends of the stretches of waiting, rising; what is longer comes last.
         events: counts of events are added here.
         numbers: 1 is written here for each business number that occurs.
         failed: of error codes' numbers, for the sends that are judged.
         waits: of stretches.
+        waited: room for as many as there are facts.
     """
-    unanswered = 0
+    unanswered = told = 0
     for key in range(len(starts) - 1):
         since = NEVER
         numbers[(meta[starts[key]] >> NUMBER_AT) & (MOST_NUMBERS - 1)] = 1
         for i in range(starts[key], starts[key + 1]):
-            what = event[i]
+            what, now = event[i], at[i]
+            role = roles[what]
             events[what] += 1
-            if answers[what]:
-                if since == NEVER:
-                    since = at[i]
-            elif SENT_AT <= what < FAILED_AT or what == UNKNOWN_SENT:
-                if since != NEVER:
-                    wait, stretch = at[i] - since, 0
-                    while stretch < len(bounds) and wait >= bounds[stretch]:
-                        stretch += 1
-                    waits[stretch] += 1
-                    since = NEVER
-            elif FAILED_AT <= what < UNKNOWN_FAILED:
+            # Without branches: customers and businesses take turns as they like.
+            begins, ends = (
+                (role == WAITING) & (since == NEVER),
+                (role == ANSWERING) & (since != NEVER),
+            )
+            waited[told] = now - since
+            told += ends
+            since = now if begins else NEVER if ends else since
+            if role == FAILING:
                 failed[(meta[i] >> CODE_AT) & (MOST_CODES - 1)] += 1
-        if since != NEVER:
-            unanswered += 1
+        unanswered += since != NEVER
+    for each in range(told):
+        stretch = 0
+        for bound in range(len(bounds)):
+            stretch += bounds[bound] <= waited[each]
+        waits[stretch] += 1
     return unanswered
 
 
 def near_edges(
-    at: Numbers, event: Numbers, order: Numbers, rule: Numbers, opener: Numbers, margin: int,
+    asked: Numbers, at: Numbers, event: Numbers, order: Numbers, opener: Numbers, margin: int,
     bounds: Numbers, edges: Numbers, far: Numbers, found: Numbers, place: Numbers,
 ) -> None:  # fmt: skip
     """Count free-form messages by their distance from the edge, and keep the nearest.
 
     Args:
+        asked: which facts, see ``find_asked``.
         at: of each fact.
         event: of each fact.
-        rule: as ``fold`` wrote it.
-        opener: as ``fold`` wrote it.
         order: of each fact its row's number in the log.
+        opener: as ``fold`` wrote it.
         margin: how long after the window's start the margin begins.
         bounds: of the stretches, rising.
         edges: counts of stretches are added here.
@@ -209,8 +225,9 @@ def near_edges(
         place: where they stand here; -1: in an earlier call.
     """
     most = len(far) - 1
-    for i in range(len(at)):
-        if rule[i] == NOTHING or (event[i] - SENT_AT) % ASKS != FREE or opener[i] == NEVER:
+    for each in range(len(asked)):
+        i = asked[each]
+        if (event[i] - SENT_AT) % ASKS != FREE or opener[i] == NEVER:
             continue
         distance, low = at[i] - opener[i] - margin, 0
         for bound in range(len(bounds)):  # all of them: quicker than to branch

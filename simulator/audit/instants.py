@@ -41,6 +41,13 @@ class Instants:
     ms: np.ndarray
     missing: np.ndarray
     wrong: dict[int, str] = field(default_factory=dict)
+    _reach: tuple[int, int] | None = None
+
+    def reach(self) -> tuple[int, int]:
+        """The least and the greatest of `ms`; it is looked for once. There has to be one."""
+        if self._reach is None:
+            self._reach = int(self.ms.min()), int(self.ms.max())
+        return self._reach
 
 
 def instants(column: pa.Array) -> Instants:
@@ -158,11 +165,14 @@ def _in_range(ms: np.ndarray, missing: np.ndarray) -> Instants:
     import numpy as np
 
     found = Instants(ms, missing)
-    if len(ms) and (int(ms.min()) < LEAST or int(ms.max()) > MOST):
-        far = ((ms < LEAST) | (ms > MOST)) & ~missing
-        found.wrong = dict.fromkeys(np.flatnonzero(far).tolist(), _BEYOND)
-        found.ms = np.where(far, 0, ms)
-    return found
+    if not len(ms):
+        return found
+    first, last = found.reach()
+    if first >= LEAST and last <= MOST:
+        return found
+    far = ((ms < LEAST) | (ms > MOST)) & ~missing
+    wrong = dict.fromkeys(np.flatnonzero(far).tolist(), _BEYOND)
+    return Instants(np.where(far, 0, ms), missing, wrong)
 
 
 def _none(missing: np.ndarray, why: str) -> Instants:

@@ -8,7 +8,6 @@ from functools import partial
 from threading import local
 from typing import TYPE_CHECKING, Any, Final
 
-from . import codes
 from .counting import AGAINST, CHANGED, DELIVERED_YET, NEEDLESS, REFUSED
 from .facts import Facts, Lot
 from .judging import Bench, Verdict
@@ -93,9 +92,9 @@ def sends(
         if not hasattr(mine, "tally"):
             mine.tally = Tally(bench, scope, quick=lot.quick)
         facts = task()
-        verdicts, marks = mine.tally.marked(facts)
-        wanted = marks[policy] & _BITS[only] if only else verdicts[0].rule != codes.NOTHING
-        which = np.flatnonzero(wanted)
+        which, verdicts, marks = mine.tally.marked(facts)
+        if only:
+            which = np.flatnonzero(marks[policy] & _BITS[only])
         return rows_of(facts, verdicts, marks, which) if len(which) else None
 
     pieces = [rows for rows in threads.map(one, lot.tasks(bench.asking)) if rows is not None]

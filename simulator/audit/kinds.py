@@ -28,11 +28,12 @@ _IN_VIEW: Final = 12  # bytes of a text that stands in its view
 
 
 @machine_code
-def divide(first: Any, width: Any, valid: Any, bit: Any, kinds: Any, found: Any) -> Any:
+def divide(first: Any, width: Any, valid: Any, bit: Any, kinds: Any, count: Any) -> Any:
     """Divide kinds of rows by the values of one more column.
 
-    No value is a value of its own. Two views of one text may differ; then they make two kinds,
-    which mean the same.
+    Where there may be no value, rows without one keep their kind, and those with one are of new
+    kinds: so there may be kinds of no row. Two views of one text may differ; then they make two
+    kinds, which mean the same.
 
     Args:
         first: the address of the first value.
@@ -40,39 +41,81 @@ def divide(first: Any, width: Any, valid: Any, bit: Any, kinds: Any, found: Any)
         valid: the address of the bits that say where there is a value; 0: there is one everywhere.
         bit: the number of the first bit.
         kinds: the kind of each row, from 0; the new ones are written here.
-        found: of each new kind a row that has it is written here.
+        count: how many kinds there are.
 
     Returns:
-        How many kinds there are; -1: more than there is room for.
+        How many kinds there are now; -1: more than there is room for.
     """
-    count, mask = 0, uint64((1 << _SLOT_BITS) - 1)
+    if valid == 0:
+        if _all_same(first, width, len(kinds)):
+            return count
+        count = 0
+    mask = uint64((1 << _SLOT_BITS) - 1)
     slots = np.zeros(1 << _SLOT_BITS, np.uint16)  # a kind's number and 1
-    values = np.empty((MOST_KINDS + 1, 3), np.int64)
-    for i in range(len(kinds)):
-        there = np.int64(-1)
+    values, some = np.empty((MOST_KINDS + 1, 3), np.int64), np.empty(_BLOCK, np.uint16)
+    for low in range(0, len(kinds), _BLOCK):
+        told = min(_BLOCK, len(kinds) - low)
         if valid:
-            there = -(load8(valid + ((bit + i) >> 3)) >> ((bit + i) & 7) & 1)
-        mine, more, kind = load64(first + width * i) & there, there, np.int64(kinds[i])
-        if width == 16:
-            more &= load64(first + width * i + 8)
-        slot = ((uint64(mine) ^ uint64(more)) + uint64(kind) * _B) * _A >> uint64(64 - _SLOT_BITS)
-        new = uint64(slots[slot])
-        while not new or (
-            (values[new, 0] ^ mine) | (values[new, 1] ^ more) | (values[new, 2] ^ kind)
-        ):
-            if not new:
-                if count == MOST_KINDS:
-                    return -1
-                found[count] = i
-                count += 1
-                new = uint64(count)
-                slots[slot] = new
-                values[new, 0], values[new, 1], values[new, 2] = mine, more, kind
-                break
-            slot = (slot + uint64(1)) & mask
+            told = _with_value(valid, bit + low, told, some)
+        for each in range(told):
+            place = low + each
+            if valid:
+                place = low + some[uint64(each)]
+            i, here = uint64(place), first + width * place
+            mine, more, kind = load64(here), load64(here + width - 8), np.int64(kinds[i])
+            slot = ((uint64(mine) ^ uint64(more)) + uint64(kind) * _B) * _A
+            slot >>= uint64(64 - _SLOT_BITS)
             new = uint64(slots[slot])
-        kinds[i] = new - uint64(1)
+            while not new or (
+                (values[new, 0] ^ mine) | (values[new, 1] ^ more) | (values[new, 2] ^ kind)
+            ):
+                if not new:
+                    if count == MOST_KINDS:
+                        return -1
+                    count += 1
+                    new = uint64(count)
+                    slots[slot] = new
+                    values[new, 0], values[new, 1], values[new, 2] = mine, more, kind
+                    break
+                slot = (slot + uint64(1)) & mask
+                new = uint64(slots[slot])
+            kinds[i] = new - uint64(1)
     return count
+
+
+@machine_code
+def examples(kinds: Any, found: Any) -> None:
+    """Write of each kind a row that has it; what is of no row keeps what stands there."""
+    for i in range(len(kinds)):
+        found[uint64(kinds[i])] = i
+
+
+@machine_code
+def _all_same(first: Any, width: Any, count: Any) -> Any:
+    mine, more = load64(first), load64(first + width - 8)
+    for i in range(count):
+        here = first + width * i
+        if (load64(here) ^ mine) | (load64(here + width - 8) ^ more):
+            return False
+    return True
+
+
+@machine_code
+def _with_value(valid: Any, bit: Any, count: Any, some: Any) -> Any:
+    """Write which of some rows have a value; gives back how many.
+
+    They are written down first: to go by each bit at once would be to guess wrong half of the time.
+    """
+    told, i = 0, 0
+    while i < count:
+        byte, begin = load8(valid + ((bit + i) >> 3)), (bit + i) & 7
+        most = min(8 - begin, count - i)
+        if byte >> begin:
+            for j in range(most):
+                some[uint64(told)] = i + j
+                told += byte >> (begin + j) & 1
+        i += most
+    return told
 
 
 @machine_code
@@ -112,7 +155,7 @@ def _begin(view: Any, texts: Any) -> Any:
     """The address of a view's text."""
     begin = view + 4
     if load32(view) > _IN_VIEW:
-        begin = texts[uint64(load32(view + 8))] + load32(view + 12)
+        begin = load64(texts + 8 * load32(view + 8)) + load32(view + 12)
     return begin
 
 
@@ -122,7 +165,7 @@ def customers(views: Any, texts: Any, key: Any, parts: Any, ends: Any) -> Any:
 
     Args:
         views: the address of the first.
-        texts: the addresses of the buffers that longer texts are in.
+        texts: the address of those of the buffers that longer texts are in.
         key: a phone number's number is written here, see ``texts.py``.
         parts: its part is written here, see ``groups.spread``.
         ends: where each part ends is written here; one longer, it begins with 0.
@@ -157,7 +200,7 @@ def write(
 
     Args:
         views: the address of the first id.
-        texts: the addresses of the buffers that longer ones are in.
+        texts: the address of those of the buffers that longer ones are in.
         at: of each row, in milliseconds.
         arrived: the same; empty where rows have none.
         kinds: of each row.

@@ -14,7 +14,7 @@ from .packed import Packed, packed
 if TYPE_CHECKING:
     import numpy as np
 
-_TASK: Final = 20_000  # records of a task, more or less
+_TASK: Final = 80_000  # records of a task, more or less
 
 
 class QuickLot:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 BUCKETS: Final = 128  # a power of two
 _STATE: Final = "state.json"
-_FORMAT: Final = 1
+_FORMAT: Final = 2  # ids have other hashes than in 1
 
 
 class WorkFolderError(ValueError):

@@ -78,11 +78,11 @@ class _Whole:
         from . import kinds as compiled
 
         size, ids, names = end - begin, self.ids[0] + VIEW * begin, self.names[0] + VIEW * begin
-        texts = fixed(self.ids[1])
+        texts = self.ids[1].ctypes.data
         whole, least, most = compiled.measure(ids, size)
         key, parts = np.empty(size, np.int64), np.empty(size, np.uint16)
         ends = np.zeros(groups.PARTS + 1, np.int64)
-        phones = compiled.customers(names, fixed(self.names[1]), key, parts, ends)
+        phones = compiled.customers(names, self.names[1].ctypes.data, key, parts, ends)
         if not phones or least == 0 or most > LONGEST:
             return None
         columns = (self.at, self.arrived, self.kinds)
@@ -134,13 +134,14 @@ def _times(rows: pa.RecordBatch, latest: int) -> tuple[np.ndarray, np.ndarray, i
     at, arrived = found
     if at.missing.any() or at.wrong or arrived.wrong:
         return None
-    came = np.empty(0, np.int64)
-    if not arrived.missing.all():
-        missing = arrived.missing
-        came = np.where(missing, at.ms, arrived.ms) if missing.any() else arrived.ms
-    first, last = int(at.ms.min()), int(at.ms.max())
-    origin, end = min(first, int(came.min(initial=first))), max(last, int(came.max(initial=last)))
-    return None if last > latest or end - origin >= SPAN else (at.ms, came, origin)
+    (first, last), missing = at.reach(), arrived.missing
+    if missing.all():
+        came = Instants(np.empty(0, np.int64), missing)
+        origin, end = first, last
+    else:
+        came = Instants(np.where(missing, at.ms, arrived.ms), missing) if missing.any() else arrived
+        origin, end = min(first, came.reach()[0]), max(last, came.reach()[1])
+    return None if last > latest or end - origin >= SPAN else (at.ms, came.ms, origin)
 
 
 def _kinds(chunk: Chunk, words: Words, latest: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -148,11 +149,10 @@ def _kinds(chunk: Chunk, words: Words, latest: int) -> tuple[np.ndarray, np.ndar
     import numpy as np
     import pyarrow as pa
 
-    from .kinds import divide
-    from .narrow import MOST_KINDS
+    from .kinds import divide, examples
 
     rows = cast("pa.RecordBatch", chunk.rows)
-    kinds, found, count = np.zeros(len(rows), np.uint16), np.zeros(MOST_KINDS, np.int64), 1
+    kinds, count = np.zeros(len(rows), np.uint16), 1
     columns = {name: rows.column(name) for name in FEW if name in rows.schema.names}
     for column in columns.values():
         if pa.types.is_null(column.type):
@@ -160,11 +160,14 @@ def _kinds(chunk: Chunk, words: Words, latest: int) -> tuple[np.ndarray, np.ndar
         width = VIEW if pa.types.is_string_view(column.type) else _NUMBER
         if width == _NUMBER and not pa.types.is_int64(column.type):
             return None
-        count = divide(*values_of(column, width), kinds, found)
+        count = divide(*values_of(column, width), kinds, count)
         if count < 0:
             return None
-    one = found[:count].tolist()
-    made = {name: pa.array([col[row].as_py() for row in one]) for name, col in columns.items()}
+    one = np.zeros(count, np.int64)
+    examples(fixed(kinds), one)
+    made = {
+        name: pa.array([col[row].as_py() for row in one.tolist()]) for name, col in columns.items()
+    }
     made |= {name: pa.array([value] * count) for name, value in _ANY.items()}
     few = replace(chunk, rows=pa.RecordBatch.from_pydict(made), positions=None)
     encoded, rejects = encode(few, words, latest)

@@ -13,11 +13,15 @@ from . import codes
 from .compiled import call, room
 from .counting import (
     AGAINST,
+    ANSWERING,
     CHANGED,
     DELIVERED_YET,
+    FAILING,
     NEEDLESS,
     TURNED,
+    WAITING,
     common,
+    find_asked,
     keep_first,
     near_edges,
     tally,
@@ -156,9 +160,8 @@ class Tally:
         ]
         self.shown: list[Rows] = []
         self._days, self._bounds, self._edges = scope.room(), _ms(self.stretches), _ms(EDGES)
-        answerable = [event in _ANSWERABLE for event in range(codes.EVENTS)]
         disagree = [code in _DISAGREE for code in scope.words["failures"]]
-        self._answers = np.array(answerable, np.uint8)
+        self._roles = np.array([_role(event) for event in range(codes.EVENTS)], np.uint8)
         self._disagrees = np.array(disagree, np.uint8)
         self._changes = [_changes(bench.tables[0], table) for table in bench.tables]
 
@@ -170,12 +173,13 @@ class Tally:
         self.repeats += facts.repeats
         self.first = min(self.first, int(facts.at.min(initial=_NONE)))
         self.last = max(self.last, int(facts.at.max(initial=-_NONE)))
-        inputs = facts.begins, facts.at, facts.event, facts.meta, self._answers, self._bounds
-        outputs = self.events, self.numbers, self.failed, self.waits
+        inputs = facts.begins, facts.at, facts.event, facts.meta, self._roles, self._bounds
+        waited = np.empty(len(facts.at), np.int64)
+        outputs = self.events, self.numbers, self.failed, self.waits, waited
         self.unanswered += call(self.quick, common, inputs, outputs)
-        verdicts, marks = self.marked(facts)
+        asked, verdicts, marks = self.marked(facts)
         for number, verdict in enumerate(verdicts):
-            self._keep(number, facts, verdict, marks[number])
+            self._keep(number, asked, facts, verdict, marks[number])
         kept = self._all_kept()
         if max(int(each.place.max()) for each in kept) >= 0:
             places = np.unique(np.concatenate([each.place for each in kept]))
@@ -183,32 +187,43 @@ class Tally:
             for each in kept:
                 each.place[:] = -1
 
-    def marked(self, facts: Facts) -> tuple[list[Verdict], list[np.ndarray]]:
-        """Judge some keys, count the verdicts, and mark them, for each policy."""
-        verdicts = verdicts_of(self.bench, facts, quick=self.quick)
-        return verdicts, [self._count(n, facts, verdicts) for n in range(len(verdicts))]
+    def marked(self, facts: Facts) -> tuple[np.ndarray, list[Verdict], list[np.ndarray]]:
+        """Judge some keys, count the verdicts, and mark them, for each policy.
 
-    def _count(self, number: int, facts: Facts, verdicts: Sequence[Verdict]) -> np.ndarray:
+        Which facts were asked about, the verdicts, the marks.
+        """
+        import numpy as np
+
+        verdicts = verdicts_of(self.bench, facts, quick=self.quick)
+        asked = np.empty(len(facts.at), np.uint32)
+        asked = asked[: call(self.quick, find_asked, (verdicts[0].rule,), (asked,))]
+        marks = [self._count(number, asked, facts, verdicts) for number in range(len(verdicts))]
+        return asked, verdicts, marks
+
+    def _count(
+        self, number: int, asked: np.ndarray, facts: Facts, verdicts: Sequence[Verdict]
+    ) -> np.ndarray:
         """Count the verdicts of one policy; gives back the marks."""
         table, verdict, days = self.bench.tables[number], verdicts[number], self.scope.days
         mark = room(len(facts.at), self.quick)
         inputs = (
-            facts.at, facts.event, facts.meta, verdict.rule, verdict.point, verdicts[0].rule,
+            asked, facts.at, facts.event, facts.meta, verdict.rule, verdict.point, verdicts[0].rule,
             table.allows, table.free.ravel(), self._changes[number].ravel(), self._disagrees,
             days[0] if days else 0, self._days,
         )  # fmt: skip
         call(self.quick, tally, inputs, (mark, *self.policies[number].arrays()))
         return mark
 
-    def _keep(self, number: int, facts: Facts, verdict: Verdict, mark: np.ndarray) -> None:
+    def _keep(
+        self, number: int, asked: np.ndarray, facts: Facts, verdict: Verdict, mark: np.ndarray
+    ) -> None:
         """Keep the rows that a report shows."""
         import numpy as np
 
         table, kept = self.bench.tables[number], self.kept[number]
         near = kept[NEAR]
         inputs: tuple[Any, ...] = (
-            facts.at, facts.event, facts.row, verdict.rule, verdict.opener, table.margin,
-            self._edges,
+            asked, facts.at, facts.event, facts.row, verdict.opener, table.margin, self._edges,
         )  # fmt: skip
         outputs: tuple[Any, ...]
         outputs = self.policies[number].edges, near.far, near.found, near.place
@@ -277,6 +292,14 @@ class Tally:
         kept = iter(rest[len(counts) :])
         for each in self._all_kept():
             each.far, each.found = next(kept), next(kept)
+
+
+def _role(event: int) -> int:
+    if event in _ANSWERABLE:
+        return WAITING
+    if codes.SENT_AT <= event < codes.FAILED_AT or event == codes.UNKNOWN_SENT:
+        return ANSWERING
+    return FAILING if codes.FAILED_AT <= event < codes.UNKNOWN_FAILED else 0
 
 
 def waits_of(table: Tables) -> tuple[int, ...]:

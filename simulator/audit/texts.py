@@ -45,10 +45,10 @@ def mixed(value: Any, seed: Any) -> Any:
 @machine_code
 def hashed(begin: Any, end: Any) -> Any:
     """A hash of the bytes between two addresses."""
-    h = mixed(end - begin, 0)
-    while begin + 8 <= end:
-        h = (h ^ uint64(load64(begin))) * _A
-        h ^= h >> _HALF
+    h, factor = mixed(end - begin, 0), _A
+    while begin + 8 <= end:  # a sum, so that no word waits for the one before
+        h += uint64(load64(begin)) * factor
+        factor *= _B
         begin += 8
     tail = uint64(0)
     if begin + 4 <= end:
@@ -109,14 +109,15 @@ def _spelt(begin: Any, end: Any) -> Any:
 @machine_code
 def _canonical(count: Any, value: Any) -> Any:
     """The number of so many digits, in the form that its country's numbers have today."""
-    if count == 13 and value // 10**10 == 521:
-        return 10**12 + 52 * 10**10 + value % 10**10
-    if count == 12:
-        country, rest = value // 10**10, value % 10**10
-        if country == 54 and rest >= 10**9:
-            return 10**13 + 549 * 10**10 + rest
+    if count == 13 and 521 * 10**10 <= value < 522 * 10**10:
+        return 10**12 + 52 * 10**10 + value - 521 * 10**10
+    if count == 12 and 54 * 10**10 <= value < 56 * 10**10:
+        if value < 55 * 10**10:
+            rest = value - 54 * 10**10
+            return _TENS[12] + value if rest < 10**9 else 10**13 + 549 * 10**10 + rest
+        rest = value - 55 * 10**10
         area, line = rest // 10**8, rest % 10**8
-        if country == 55 and area >= 11 and area % 10 > 0 and line >= 6 * 10**7:
+        if area >= 11 and area % 10 > 0 and line >= 6 * 10**7:
             return 10**13 + (55 * 100 + area) * 10**9 + 9 * 10**8 + line
     return _TENS[count] + value
 

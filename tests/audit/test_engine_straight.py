@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from wa_sim.audit import kinds, reading, straight
+from wa_sim.audit.columns import VIEW, values_of
+from wa_sim.audit.compiled import fixed
 from wa_sim.audit.encode import LONGEST, encode
 from wa_sim.audit.engine import audit
 from wa_sim.audit.packed import unpacked
@@ -171,3 +173,29 @@ def test_narrow_records_go_to_disk_as_they_were(monkeypatch, judge):
     expected, repeats = reference.judged(whole, POLICY, judge)
     assert expected == reference.judged_by_audit(found)
     assert repeats == found.totals.duplicates
+
+
+def column_of(random, size, nulls, numbers):
+    """Some values, of which so many of a hundred are none, seen from within a longer column."""
+    known = [1, -2, 131026] if numbers else ["", "text", "image"]
+    known = known[: random.randint(1, 3)]
+    values = [None if random.randrange(100) < nulls else random.choice(known) for _ in range(size)]
+    return pa.array(values, pa.int64() if numbers else pa.string_view())[random.randrange(20) :]
+
+
+@pytest.mark.parametrize("nulls", [0, 3, 50, 97, 100])
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_of_one_kind_are_those_with_the_same_values(seed, nulls):
+    """Whatever bit of a byte the first row's is, and however many blocks of rows there are."""
+    random = Random(seed)
+    columns = [column_of(random, 3100, nulls, numbers) for numbers in (0, 1, 0, 0)]
+    columns = [column[: min(map(len, columns))] for column in columns]
+    found, count = np.zeros(len(columns[0]), np.uint16), 1
+    for column in columns:
+        width = VIEW if pa.types.is_string_view(column.type) else 8
+        count = kinds.divide(*values_of(column, width), found, count)
+    example = np.zeros(count, np.int64)
+    kinds.examples(fixed(found), example)
+    rows = list(zip(*(column.to_pylist() for column in columns), strict=True))
+    assert rows == [rows[example[kind]] for kind in found.tolist()]
+    assert len(set(found.tolist())) == len(set(rows))
