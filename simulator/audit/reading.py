@@ -190,7 +190,7 @@ class Reading:
     def _straight(self, part: Chunk) -> tuple[Sequence[Packed], set[int]] | None:
         from .straight import straight  # local: it needs compiled code
 
-        found = straight(part, self.held.words, self.latest)
+        found = straight(part, self.held.words, self.latest, self.threads.share)
         if found is None:
             return None
         rows, first, last = found

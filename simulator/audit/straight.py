@@ -6,7 +6,9 @@ gives the same. What a row's values mean is asked there: of one row of each kind
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from . import codes
@@ -29,7 +31,9 @@ _ANY: Final[dict[str, Any]] = {"at": 0, "customer": "49151234567", "id": "x"}
 _View = tuple[int, "np.ndarray"]  # the first view's address, and those of the texts
 
 
-def straight(chunk: Chunk, words: Words, latest: int) -> tuple[list[Packed], int, int] | None:
+def straight(
+    chunk: Chunk, words: Words, latest: int, share: Callable[..., Iterable[Any]] = map
+) -> tuple[list[Packed], int, int] | None:
     """The rows of a chunk by part, and the first and the last instant that counts.
 
     None: something has to be looked at row by row, or in another way; nothing was done.
@@ -38,6 +42,7 @@ def straight(chunk: Chunk, words: Words, latest: int) -> tuple[list[Packed], int
         chunk: rows in memory.
         words: learns what occurs in them.
         latest: the last instant at which something may count, in milliseconds.
+        share: does things for each of several others, in order, with the help of other threads.
     """
     rows = cast("pa.RecordBatch", chunk.rows)
     names, ids = _views(rows, "customer"), _views(rows, "id")
@@ -48,8 +53,7 @@ def straight(chunk: Chunk, words: Words, latest: int) -> tuple[list[Packed], int
     if found is None:
         return None
     whole, made = _Whole(chunk, rows, names, ids, *times, *found), list[tuple[Packed, int, int]]()
-    for begin in range(0, len(rows), AT_ONCE):
-        some = whole.slice(begin, min(begin + AT_ONCE, len(rows)), words)
+    for some in share(partial(whole.slice, words), range(0, len(rows), AT_ONCE)):
         if some is None:
             return None
         made.append(some)
@@ -70,13 +74,14 @@ class _Whole:
     kinds: np.ndarray
     table: np.ndarray
 
-    def slice(self, begin: int, end: int, words: Words) -> tuple[Packed, int, int] | None:
-        """Rows from one place to another; None: there is something unusual."""
+    def slice(self, words: Words, begin: int) -> tuple[Packed, int, int] | None:
+        """The rows from one place on; None: there is something unusual."""
         import numpy as np
 
         from . import groups, narrow
         from . import kinds as compiled
 
+        end = min(begin + AT_ONCE, len(self.rows))
         size, ids, names = end - begin, self.ids[0] + VIEW * begin, self.names[0] + VIEW * begin
         texts = self.ids[1].ctypes.data
         whole, least, most = compiled.measure(ids, size)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from random import Random
+from threading import Event
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +18,7 @@ from wa_sim.audit.columns import VIEW, values_of
 from wa_sim.audit.compiled import fixed
 from wa_sim.audit.encode import LONGEST, encode
 from wa_sim.audit.engine import audit
+from wa_sim.audit.judged import Threads
 from wa_sim.audit.packed import unpacked
 from wa_sim.audit.words import Words
 
@@ -199,3 +202,32 @@ def test_rows_of_one_kind_are_those_with_the_same_values(seed, nulls):
     rows = list(zip(*(column.to_pylist() for column in columns), strict=True))
     assert rows == [rows[example[kind]] for kind in found.tolist()]
     assert len(set(found.tolist())) == len(set(rows))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_is_shared_comes_in_order(count):
+    """Also where several threads share at once and each is busy, so that nobody can help."""
+    threads = Threads(count)
+    inner = partial(threads.share, lambda number: number * number)
+    found = list(threads.map(lambda first: list(inner(range(first, first + 5))), range(8)))
+    threads.close()
+    assert found == [[number**2 for number in range(first, first + 5)] for first in range(8)]
+
+
+def test_what_is_shared_fails_as_it_would_alone():
+    """And what has not begun is left alone."""
+    threads, begun, go = Threads(2), [], Event()
+
+    def work(number):
+        begun.append(number)
+        if number == 0:
+            raise ValueError("no such thing")
+
+    busy = [threads.begin(lambda _: go.wait(60), None) for _ in range(2)]
+    with pytest.raises(ValueError, match="no such thing"):
+        list(threads.share(work, range(9)))
+    go.set()
+    for each in busy:
+        assert each()
+    threads.close()
+    assert begun == [0]
