@@ -180,23 +180,21 @@ def common(
     """
     unanswered = told = 0
     for key in range(len(starts) - 1):
-        since = NEVER
+        waiting, since = False, NEVER
         numbers[(meta[starts[key]] >> NUMBER_AT) & (MOST_NUMBERS - 1)] = 1
         for i in range(starts[key], starts[key + 1]):
             what, now = event[i], at[i]
             role = roles[what]
             events[what] += 1
             # Without branches: customers and businesses take turns as they like.
-            begins, ends = (
-                (role == WAITING) & (since == NEVER),
-                (role == ANSWERING) & (since != NEVER),
-            )
+            asks, answers = role == WAITING, role == ANSWERING
+            since = now if asks & (not waiting) else since
             waited[told] = now - since
-            told += ends
-            since = now if begins else NEVER if ends else since
+            told += answers & waiting
+            waiting = asks | (waiting & (not answers))
             if role == FAILING:
                 failed[(meta[i] >> CODE_AT) & (MOST_CODES - 1)] += 1
-        unanswered += since != NEVER
+        unanswered += waiting
     for each in range(told):
         stretch = 0
         for bound in range(len(bounds)):

@@ -69,7 +69,7 @@ def _suspects(hashes: Any, starts: Any, keys: Any, rows: Any) -> Any:
 
     To compare all hashes of a key with all, without a branch, is quicker than to look them up.
     """
-    count, told, some = 0, 0, np.empty(FEW, np.int64)
+    count, told, some = 0, 0, np.empty(FEW, np.int32)
     for key in range(len(starts) - 1):
         begin, size = starts[key], starts[key + 1] - starts[key]
         if size > FEW:
@@ -77,7 +77,7 @@ def _suspects(hashes: Any, starts: Any, keys: Any, rows: Any) -> Any:
             count += 1
             continue
         for i in range(FEW):
-            some[i] = -1 - i
+            some[i] = i  # such a hash may occur, too: then one row is looked at in vain
         for i in range(size):
             some[i] = hashes[uint64(begin + i)]
         before = told
