@@ -77,7 +77,7 @@ def reading(count: int = COUNT, rounds: int = 5 if LONG else 3) -> None:
     show(
         f"1. {count:,} messages from Parquet to counts, all processors (clock on the wall)",
         *(_against(name, wall, rates, 2 if name == best else None) for name in peers),
-        _against("packed", wall, rates, None, "Polars, contact and second in one number"),
+        _against("packed", wall, rates, None, "Polars, one number of 64 bits"),
         _against("floor", wall, rates, None, "the floor: Polars reads, and sorts contact and at"),
         Figure("judged by what was known", f"{rates['ours, known']:.2f} M/s",
                f"{rates['ours']:.2f} M/s by all facts", ratio(wall["ours, known"], wall["ours"])),

@@ -105,28 +105,33 @@ def polars_asof(path: Path) -> Counts:
     return _counted(sends.join_asof(openers, on="t", by="k", check_sortedness=False))
 
 
-def polars_packed(path: Path) -> Counts:
-    """By sorting one number that holds contact and second: right for this very log only."""
-    frame = _scan(path).with_columns(
-        x=(pl.col("k") - 491_500_000_000) * 2**33
-        + (pl.col("t") // 1000 - 1_767_225_600) * 2
-        + (~pl.col("inbound")).cast(pl.Int64)
-    )
-    frame = frame.sort("x").with_columns(o=pl.when("inbound").then("x").forward_fill())
-    inside = (pl.col("x") // 2 - pl.col("o") // 2 < 86_400).fill_null(False)
-    found = (
-        frame.filter(~pl.col("inbound"))
-        .group_by(allowed=pl.col("template") | inside)
-        .agg(pl.col("h").n_unique())
-    )
+def _packed(path: Path, x: pl.Expr, day: int) -> Counts:
+    """By sorting one number: contact, instant, and as its lowest bit whether it is a send."""
+    frame = _scan(path).with_columns(x=x + (~pl.col("inbound")).cast(pl.Int64)).sort("x")
+    frame = frame.with_columns(o=pl.when("inbound").then("x").forward_fill())
+    inside = (pl.col("x") // 2 - pl.col("o") // 2 < day).fill_null(False)
+    sends = frame.filter(~pl.col("inbound"))
+    found = sends.group_by(allowed=pl.col("template") | inside).agg(pl.col("h").n_unique())
     counts = dict(found.collect().rows())
     return counts[True], counts[False]
+
+
+def polars_one_number(path: Path) -> Counts:
+    """By a number of 128 bits: right for any phone number and any instant."""
+    return _packed(path, pl.col("k").cast(pl.Int128) * 2**50 + pl.col("t") * 2, DAY)
+
+
+def polars_packed(path: Path) -> Counts:
+    """By one of 64 bits: right for this very log only."""
+    contact, second = pl.col("k") - 491_500_000_000, pl.col("t") // 1000 - 1_767_225_600
+    return _packed(path, contact * 2**33 + second * 2, DAY // 1000)
 
 
 POLARS = {
     "Polars, over": polars_over,
     "Polars, sorted": polars_sorted,
     "Polars, asof": polars_asof,
+    "Polars, one number": polars_one_number,
 }
 
 
