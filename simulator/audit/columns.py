@@ -42,7 +42,7 @@ def few(column: pa.Array | None, size: int, *, quick: bool = True) -> Few:
     import numpy as np
     import pyarrow as pa
 
-    if column is None or pa.types.is_null(column.type):
+    if column is None or pa.types.is_null(column.type) or not len(column):
         return Few([None], np.zeros(size, np.int32))
     if quick and pa.types.is_string_view(column.type):
         found = _few_views(column)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from wa_sim.audit import kinds, reading, straight
-from wa_sim.audit.columns import VIEW, values_of
+from wa_sim.audit.columns import VIEW, few, values_of
 from wa_sim.audit.compiled import fixed
 from wa_sim.audit.encode import LONGEST, encode
 from wa_sim.audit.engine import audit
@@ -231,3 +231,10 @@ def test_what_is_shared_fails_as_it_would_alone():
         assert each()
     threads.close()
     assert begun == [0]
+
+
+def test_a_column_without_rows_has_no_values():
+    """Nothing is read where there is nothing."""
+    found = few(pa.array([], pa.string_view()), 0)
+    assert found.values == [None]
+    assert len(found.places) == 0
