@@ -83,8 +83,8 @@ class Spill:
             raise WorkFolderError(f"`{path}` is no state of an audit; name another one") from None
         if state.get("format") != _FORMAT or state["about"] != self.about:
             raise WorkFolderError(
-                f"the work folder `{self.folder}` is of other logs or columns; "
-                "name another one, or remove it to begin anew"
+                f"the work folder `{self.folder}` is of other logs or columns, or of another "
+                "version; name another one, or remove it to begin anew"
             )
         self.words, self.days = Words.loaded(state["words"]), set(state["days"])
         self.pieces, self.read, self.sizes = state["pieces"], state["read"], state["sizes"]
