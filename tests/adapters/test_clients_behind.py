@@ -98,7 +98,7 @@ def test_pywa_behind_wsgi() -> None:
     def handle(_: Any, got: Any) -> None:
         handled.append((got.id, knows(gate, ANA), knows(gate, BEN)))
 
-    app.wsgi_app = wsgi.WebhookMiddleware(  # type: ignore[method-assign]
+    app.wsgi_app = wsgi.WebhookMiddleware(  # type: ignore[method-assign]  # as Flask's docs have it
         app.wsgi_app, gate=gate, app_secret=SECRET
     )
     with app.test_client() as caller:
@@ -149,7 +149,7 @@ def test_flask_reads_the_untouched_body() -> None:
         return "taken"
 
     made = wsgi.WebhookMiddleware(app.wsgi_app, gate=gate, app_secret=SECRET)
-    app.wsgi_app = made  # type: ignore[method-assign]
+    app.wsgi_app = made  # type: ignore[method-assign]  # as Flask's docs have it
     headers = {**SIGNED, "Content-Type": "application/json"}
     assert app.test_client().post("/webhook", data=BODY, headers=headers).text == "taken"
     assert read == [(BODY, True, "whatsapp_business_account")]

@@ -240,7 +240,7 @@ def _quick(log: Log, piece: bytes, line: int, wanted: Sequence[str]) -> Chunk | 
             reader.ParseOptions(pa.schema(types), unexpected_field_behavior="ignore"),
         )
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return None
+        return None  # which line it is, and what is wrong, is told line by line
     if rows.num_rows != piece.count(b"\n") + (not piece.endswith(b"\n")):
         return None  # a line is empty, or holds several objects
     (batch,) = rows.combine_chunks().to_batches()

@@ -102,7 +102,7 @@ def _instants(found: pa.Array, unit: str) -> pa.Array:
             found, unit = pc.round(pc.multiply(found, scale)), "us"
         return found.cast(pa.int64()).cast(pa.timestamp(unit, "UTC"))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return found
+        return found  # as it is: the engine tells row by row what is wrong with it
 
 
 Columns: TypeAlias = Mapping[str, Column]
