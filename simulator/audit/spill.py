@@ -72,10 +72,11 @@ class Spill:
     def _load(self) -> None:
         path = self.folder / _STATE
         if not path.exists():
-            if any(self.folder.iterdir()):
+            if any(each.name != f"{_STATE}.part" for each in self.folder.iterdir()):
                 raise WorkFolderError(
                     f"the work folder `{self.folder}` has other files; name a new or empty one"
                 )
+            self._save()  # so that it is ours, even if the first segment is not finished
             return
         try:
             state = json.loads(path.read_text())

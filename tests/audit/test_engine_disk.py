@@ -100,6 +100,22 @@ def test_interrupted_and_resumed_is_as_uninterrupted(log, tmp_path, after):
     assert resumed.totals.rejected_rows == len(whole)
 
 
+def test_interrupted_in_the_first_segment_and_resumed(log, tmp_path, monkeypatch):
+    """What is half written is no reason to refuse the folder: it is written anew."""
+    options = {"few": 0, "buckets": 8, "work": tmp_path, "inputs": "log"}
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("wa_sim.audit.spill._joined", stop)
+    with pytest.raises(KeyboardInterrupt):
+        audit(with_rejects(log), POLICIES, **options)
+    monkeypatch.undo()
+    assert list(tmp_path.glob("*.part"))
+    resumed = audit(with_rejects(log), POLICIES, **options)
+    assert everything(resumed) == everything(audit(with_rejects(log), POLICIES, few=0))
+
+
 def test_what_is_judged_is_not_judged_again(log, tmp_path, monkeypatch):
     """A bucket that was judged before an interrupt is read from the work folder."""
     options = {"few": 0, "buckets": 8, "work": tmp_path, "inputs": "log", "threads": 1}
