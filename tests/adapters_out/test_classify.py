@@ -203,6 +203,26 @@ def test_forms_are_read_like_json() -> None:
     assert classify(b"", f"{URL}?method=post&{query}", "GET") == text_to()
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+def test_multipart_forms_are_read_like_json(end: str) -> None:
+    """Fields with a file's name are files; a field that stands twice may be read two ways."""
+
+    def form(*fields: tuple[str, str]) -> bytes:
+        parts = (
+            f"--xyz{end}Content-Disposition: form-data; name={said}{end}{end}{value}{end}"
+            for said, value in fields
+        )
+        return ("".join(parts) + f"--xyz--{end}").encode()
+
+    template = json.dumps({"name": "a", "language": {"code": "de"}})
+    whole = [*WHATSAPP.items(), ("to", TO), ("type", "template"), ("template", template)]
+    fields = [(f'"{name}"', value) for name, value in whole]
+    assert classify(form(*fields)).message == Template("a", "de")
+    assert classify(form(*fields, ('"b"; filename="to"', "x"))).names == (TO,)
+    assert classify(form(*fields, ('"to"', "7"))).reason == "unrecognised_send"
+    assert classify(b"--xyz, and nothing that has parts").reason == "unreadable_body"
+
+
 def test_a_batch_with_a_send_is_refused() -> None:
     """Graph's batches hide requests in a request."""
     url = "https://graph.facebook.com/v24.0/"
@@ -242,11 +262,13 @@ def test_direct_send_takes_only_its_types(category: str, kind: str) -> None:
 
 
 def test_uploads_need_not_be_read() -> None:
-    """A multipart body is looked at only at a door."""
+    """A multipart body is looked at only at a door, and where Graph takes batches."""
     media = "https://graph.facebook.com/v24.0/1/media"
     upload = {"Content-Type": "multipart/form-data; boundary=x"}
     assert not needs_body("POST", media, upload)
     assert needs_body("POST", URL, upload)
+    for root in ("https://graph.facebook.com", "https://a.b/x/v24.0/?c=d", "/"):
+        assert needs_body("POST", root, upload)
     assert needs_body("POST", media, {"Content-Type": "application/json"})
     assert not needs_body("GET", URL, {})
     assert needs_body("POST", media, {})

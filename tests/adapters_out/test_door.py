@@ -8,9 +8,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
+import requests
 
 from tests.adapters_out.bodies import BSUID, GROUP, to
 from tests.adapters_out.conftest import ANA, BOB, NINE, NUMBER, gate_at, outcomes, sent_ids
@@ -111,6 +113,23 @@ def test_a_retry_by_the_client_counts_once(graph: Loopback, gate: Gatekeeper, fi
     assert len(graph.sends) == 2
     assert outcomes(gate) == ["sent"]
     assert gate.report() == {(NUMBER, "enforce", "window_open"): 1}
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirected_send_counts_once(graph: Loopback, gate: Gatekeeper, status: int) -> None:
+    """The client sends the same body to another place: that is one message."""
+    url = f"{graph.url}/v24.0/{NUMBER}/messages"
+    elsewhere = {"Location": url.replace("v24.0", "v25.0")}
+    graph.script += [(status, b"", elsewhere)] * 2
+    with httpx.Client(transport=GateTransport(gate), follow_redirects=True) as client:
+        assert client.post(url, json=text()).status_code == 200
+    with requests.Session() as session:
+        session.mount("http://", GateAdapter(gate))
+        graph.script.append((status, b"", elsewhere))
+        assert session.post(url, json=text(type="audio")).status_code == 200
+    assert len(graph.sends) == 5
+    assert outcomes(gate) == ["sent", "sent"]
+    assert gate.report() == {(NUMBER, "enforce", "window_open"): 2}
 
 
 def test_another_message_counts_for_itself(graph: Loopback, gate: Gatekeeper) -> None:
@@ -249,6 +268,20 @@ def test_uploads_pass_unread(graph: Loopback, gate: Gatekeeper) -> None:
         client.post(f"{graph.url}/v24.0/{NUMBER}/media", data=data, files=files)
     assert len(graph.log) == 1
     assert outcomes(gate) == []
+
+
+def test_a_batch_as_a_multipart_form_does_not_pass(graph: Loopback, gate: Gatekeeper) -> None:
+    """Graph takes batches that way, and a send can hide in one beside a file."""
+    send = {"method": "POST", "relative_url": f"{NUMBER}/messages", "body": urlencode(text())}
+    batch = {"batch": json.dumps([send]), "include_headers": "false"}
+    files = {"file": ("a.png", b"\x89PNG\r\n--\r\n", "image/png")}
+    with httpx.Client(transport=GateTransport(gate)) as client, requests.Session() as session:
+        session.mount("http://", GateAdapter(gate))
+        for each in (client, session):
+            for place in ("", "/", "/v24.0"):
+                answer = each.post(f"{graph.url}{place}", data=batch, files=files)
+                assert (answer.status_code, graph.log) == (400, [])
+    assert set(outcomes(gate)) == {"refused"}
 
 
 def test_threads_share_a_client(graph: Loopback, clock: ManualClock, tmp_path: Path) -> None:

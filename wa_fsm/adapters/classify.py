@@ -17,6 +17,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from email.parser import BytesParser
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -36,7 +37,8 @@ DIRECT_KINDS: Final[Mapping[Category, frozenset[str]]] = {
 _DOORS: Final = ("messages", "marketing_messages", "messages_encrypted")
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE", "CONNECT"})
 _DIGITS: Final = re.compile("[0-9]{1,40}")
-_MULTIPART: Final = re.compile(rb"\s*--\S")
+_MULTIPART: Final = re.compile(rb"\s*--(\S[^\r\n]*)")
+_VERSION: Final = re.compile(r"v\d{1,3}(\.\d{1,3})?")
 _CALL_ACTIONS: Final = ("connect", "pre_accept", "accept", "reject", "terminate")
 _PRODUCT: Final = "messaging_product"
 _FREE_FORM: Final[Mapping[str, FreeForm]] = {kind: FreeForm(kind) for kind in FREE_FORM_KINDS}
@@ -123,6 +125,12 @@ def _path(url: str) -> str:
         return url
 
 
+def _takes_batches(url: str) -> bool:
+    """Whether it is the root of an API, or of one version of it: there Graph takes batches."""
+    last = _path(url).rstrip("/").rpartition("/")[2].lower()
+    return not last or _VERSION.fullmatch(last) is not None
+
+
 def _query(url: str) -> dict[str, str]:
     try:
         return dict(parse_qsl(urlsplit(url).query)) if "?" in url else {}
@@ -144,6 +152,8 @@ def needs_body(method: str, url: str, headers: Mapping[str, Any]) -> bool:
         return True
     said = headers.get("Content-Type")
     kind = said.lower() if isinstance(said, str) else ""
+    if "multipart" in kind:  # as a rule an upload
+        return _takes_batches(url)
     return not kind or "json" in kind or "form-urlencoded" in kind or kind.startswith("text/")
 
 
@@ -160,7 +170,7 @@ def classify_send(
     Args:
         method: such as ``POST``.
         url: absolute or only a path; query and trailing slash do not matter.
-        body: JSON or form-encoded bytes or text, or the fields; None where it cannot be read.
+        body: JSON or form fields as bytes or text, or the fields; None where it cannot be read.
         direct_send: the account may Direct Send: all categories of it, or these.
         encrypted: let ``messages_encrypted`` pass, though nobody here can read it.
     """
@@ -207,7 +217,8 @@ def _fields(url: str, body: Body) -> dict[str, Any] | None:
     except _Twice:
         raise
     except (ValueError, RecursionError):
-        form = _form(raw)
+        multipart = _MULTIPART.match(raw)
+        form = _form(raw) if multipart is None else _multipart(raw, multipart[1])
         return None if form is None else {**query, **form}
     if not isinstance(read, dict):
         return None
@@ -226,12 +237,29 @@ _JSON: Final = json.JSONDecoder(object_pairs_hook=_once)
 
 def _form(raw: bytes) -> dict[str, Any] | None:
     """Form fields; those that hold JSON are read as such, as Graph does."""
-    if b"=" not in raw or raw.lstrip()[:1] in (b"{", b"[", b'"') or _MULTIPART.match(raw):
+    if b"=" not in raw or raw.lstrip()[:1] in (b"{", b"[", b'"'):
         return None
     try:
         pairs = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, strict_parsing=True)
     except ValueError:
         return None
+    return _of_form(pairs)
+
+
+def _multipart(raw: bytes, boundary: bytes) -> dict[str, Any] | None:
+    """The fields of a multipart form that are no files; None where there are none."""
+    head = b'Content-Type: multipart/form-data; boundary="' + boundary.rstrip() + b'"\r\n\r\n'
+    form, pairs = BytesParser().parsebytes(head + raw.lstrip()), []
+    if not form.is_multipart():
+        return None
+    for part in cast(Iterable[Any], form.get_payload()):
+        name = part.get_param("name", header="content-disposition")
+        if isinstance(name, str) and part.get_filename() is None:
+            pairs.append((name, (part.get_payload(decode=True) or b"").decode("utf-8", "replace")))
+    return _of_form(pairs) if pairs else None
+
+
+def _of_form(pairs: Collection[tuple[str, str]]) -> dict[str, Any]:
     if len({name for name, _ in pairs}) != len(pairs):
         raise _Twice("a field stands twice in the form")
     return {name: _nested(value) for name, value in pairs}

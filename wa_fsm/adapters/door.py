@@ -40,6 +40,7 @@ AGAIN: Final = timedelta(minutes=10)
 """For how long after a failed attempt the same request is an attempt at the same message."""
 
 _KEPT: Final = 4096
+_SAME_ELSEWHERE: Final = (307, 308)  # by these a client sends the same body to another place
 _log: Final = logging.getLogger("wa_fsm.adapters")
 
 
@@ -80,11 +81,16 @@ class Ticket:
             content: the body, decoded.
         """
         outcome = self._door.dialect.outcome(status, content)
-        self.settle(outcome)
+        self.settle(outcome, again=status in _SAME_ELSEWHERE)
         return outcome
 
-    def settle(self, outcome: Outcome) -> None:
-        """The same, with the outcome at hand."""
+    def settle(self, outcome: Outcome, *, again: bool = False) -> None:
+        """The same, with the outcome at hand.
+
+        Args:
+            outcome: of the attempt.
+            again: the client goes on with it, though it is no fault that passes.
+        """
         if self._settled:
             return
         self._settled = True
@@ -93,7 +99,7 @@ class Ticket:
             self._door.learn(self._paid(outcome.id, names))
             return
         if self._sending is not None:
-            if outcome.transient:
+            if outcome.transient or again:
                 self._door.remember(_key(self._send, self._body), self._sending)
             if isinstance(outcome, Failed):
                 self._door.note(self._sending, outcome.code)
