@@ -88,24 +88,55 @@ class _ByHand:
     """One equally durable write, and nothing more than that."""
 
     def __init__(self, path: Path) -> None:
-        self._file = sqlite3.connect(path, isolation_level=None)
-        self._file.executescript(_SCHEMA)
+        self.file = sqlite3.connect(path, isolation_level=None)
+        self.file.executescript(_SCHEMA)
         self._ids = itertools.count(1)
 
     def write(self) -> None:
         n = next(self._ids)
         contact, now = f"1650555{n % CONTACTS:04}", 1_772_442_000_000 + n
-        wamid = f"wamid.HBgLMTY0NjcwNDM1OTUVAgARGBI1RjQy{n:012}"
+        self.keep(contact, now, f"wamid.HBgLMTY0NjcwNDM1OTUVAgARGBI1RjQy{n:012}")
+
+    def keep(self, contact: str, now: int, wamid: str) -> None:
         fact = (NUMBER, contact, "out", wamid, now, now, 0, "text", now)
         said = ("cloud-api", "0123456789ab", "free_form text", 1, "window_open", "M8", "enforce")
-        row = (f"run-{n}", now, NUMBER, contact, *said, "sending", "sent", wamid)
-        self._file.execute("begin immediate")
-        self._file.execute("insert into facts values (?,?,?,?,?,?,?,?,?)", fact)
-        self._file.execute("insert into log values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", row)
-        self._file.execute("commit")
+        row = (f"run {wamid}", now, NUMBER, contact, *said, "sending", "sent", wamid)
+        self.file.execute("begin immediate")
+        self.file.execute("insert into facts values (?,?,?,?,?,?,?,?,?)", fact)
+        self.file.execute("insert into log values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", row)
+        self.file.execute("commit")
 
     def close(self) -> None:
-        self._file.close()
+        self.file.close()
+
+
+class _Barest(httpx.BaseTransport):
+    """The least that a gate must do: who is it, when did they write, and then that write.
+
+    It knows text messages to one name, and answers that say yes: no other doors, errors, retries,
+    templates, policies or modes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._inner, self._hand = httpx.HTTPTransport(), _ByHand(path)
+        wrote = int(time.time() * 1000) - 3_600_000
+        for n in range(CONTACTS):
+            fact = (NUMBER, f"1650555{n:04}", "in", f"wamid.in{n}", wrote, wrote, 0, "text", wrote)
+            self._hand.file.execute("insert into facts values (?,?,?,?,?,?,?,?,?)", fact)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        to, now = json.loads(request.read())["to"], int(time.time() * 1000)
+        asked = "select role, at from facts where number = ? and contact = ?"
+        known = self._hand.file.execute(asked, (NUMBER, to)).fetchall()
+        if now - max(at for role, at in known if role == "in") >= 86_400_000:
+            return httpx.Response(400)
+        response = self._inner.handle_request(request)
+        content = b"".join(response.iter_raw())
+        self._hand.keep(to, now, json.loads(content)["messages"][0]["id"])
+        return httpx.Response(200, headers=response.headers, content=content)
+
+    def close(self) -> None:
+        self._hand.close()
 
 
 class _ByStore:
@@ -166,13 +197,16 @@ def run(rounds: int = ROUNDS, folder: str | None = None) -> list[Figure]:
             _gate(place / "gate.db") as gate,
             httpx.Client() as bare,
             httpx.Client(transport=GateTransport(gate)) as gated,
+            httpx.Client(transport=_Barest(place / "least.db")) as least,
         ):
             store = _ByStore(gate)
             plain, behind = _Sender(url, bare), _Sender(url, gated)
+            barest = _Sender(url, least)
             taken = alternate(
                 {
                     "ungated": lambda: _times(plain.send, SENDS),
                     "gated": lambda: _times(behind.send, SENDS),
+                    "barest": lambda: _times(barest.send, SENDS),
                     "write": lambda: _times(hand.write, SENDS),
                     "store": lambda: _times(store.write, SENDS),
                 },
@@ -181,6 +215,7 @@ def run(rounds: int = ROUNDS, folder: str | None = None) -> list[Figure]:
             )
         hand.close()
     added = less(taken["gated"], taken["ungated"])
+    least = less(taken["barest"], taken["ungated"])
     write = f"{_each(taken['write'])} one durable write by hand"
     return [
         Figure(
@@ -195,6 +230,12 @@ def run(rounds: int = ROUNDS, folder: str | None = None) -> list[Figure]:
             _each(added),
             f"{_each(taken['store'])} the same rows by the store itself",
             ratio(added, taken["store"]),
+        ),
+        Figure(
+            "the least that a gate by hand adds",
+            _each(least),
+            write,
+            ratio(least, taken["write"]),
         ),
         Figure(
             "a gated httpx send in all",
