@@ -85,7 +85,8 @@ def unreadable(error: OSError) -> NoReturn:
             "--memory does not hold go to $TMPDIR, or to --work DIR: name a place with more room"
         ) from None
     where = f"{error.filename}: " if error.filename else ""
-    raise click.ClickException(f"{where}cannot be read: {error.strerror or error}") from None
+    what = "written" if error.errno == errno.EROFS else "read"
+    raise click.ClickException(f"{where}cannot be {what}: {error.strerror or error}") from None
 
 
 def _registry(path: str | None) -> Registry | None:

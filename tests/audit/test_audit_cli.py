@@ -6,6 +6,7 @@ import csv
 import errno
 import gzip
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -355,17 +356,27 @@ def test_a_wrong_call_is_told_in_a_sentence(
     assert why in err
 
 
-def test_a_full_disk_is_told(call: Call, log: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says where rows go that memory does not hold, and how to name another place."""
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "the disk is full (/x/segment-000.arrow); rows that --memory does not hold"),
+        (errno.EROFS, "/x/segment-000.arrow: cannot be written: Read-only file system"),
+        (errno.EIO, "/x/segment-000.arrow: cannot be read: Input/output error"),
+    ],
+)
+def test_a_fault_of_the_disk_is_told(
+    call: Call, log: str, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    """Of a full one also where such rows go, and how to name another place."""
 
-    def full(*_: Any, **__: Any) -> Any:
-        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/x/segment-000.arrow")
+    def broken(*_: Any, **__: Any) -> Any:
+        raise OSError(number, os.strerror(number), "/x/segment-000.arrow")
 
-    monkeypatch.setattr(audit_run, "_engine", lambda call: (full, call.logs))
+    monkeypatch.setattr(audit_run, "_engine", lambda call: (broken, call.logs))
     code, out, err = call(log, "--policy", "cloud-api")
     assert (code, out) == (2, "")
-    assert "the disk is full (/tmp/x/segment-000.arrow)" in err
-    assert "--work DIR" in err
+    assert said in err
+    assert ("--work DIR" in err) == (number == errno.ENOSPC)
 
 
 @pytest.mark.parametrize("missing", ["numba", "pyarrow", "numba pyarrow"])
