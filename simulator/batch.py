@@ -55,6 +55,7 @@ class Ran:
         parts: the rendered cases, each by every reporter.
         passed: for each part, whether its case passed.
         policies: the names of the policies that were run.
+        policy_files: where those of users stand.
         coverage: what the cases cover, where it is counted.
         copies: of files with probes in them: where, and the text.
         left_alone: files without a copy, each a sentence.
@@ -65,6 +66,7 @@ class Ran:
     parts: list[tuple[str, ...]] = field(default_factory=list)
     passed: list[bool] = field(default_factory=list)
     policies: set[str] = field(default_factory=set)
+    policy_files: set[str] = field(default_factory=set)
     coverage: Coverage = field(default_factory=Coverage)
     copies: list[tuple[str, str]] = field(default_factory=list)
     left_alone: list[str] = field(default_factory=list)
@@ -76,6 +78,7 @@ class Ran:
         self.parts += other.parts
         self.passed += other.passed
         self.policies |= other.policies
+        self.policy_files |= other.policy_files
         self.coverage.take(other.coverage)
         self.copies += other.copies
         self.left_alone += other.left_alone
@@ -106,6 +109,7 @@ def work(job: Job, files: Sequence[Found], *, stopped: bool = False) -> Ran:
             ran.parts.append(tuple(each.case(run) for each in job.reporters))
             ran.passed.append(run.passed)
             ran.policies.add(case.policy.base)
+            ran.policy_files |= {case.policy.file} - {""}
         if job.copies and runs:
             _copy(found, cases, runs, ran)
     return ran

@@ -107,7 +107,7 @@ def _body(case: Case, step: Step, mapped: Mapped) -> tuple[dict[str, Any], str]:
         said = {
             "name": step.message.name,
             "language": {"code": _language(case, step.message, mapped)},
-            **(given if isinstance(given, dict) else {}),
+            **(given or {}),
         }
         return {**to, "type": "template", "template": said}, ""
     kind = step.kind or "text"

@@ -65,10 +65,10 @@ def check_outputs(outputs: Sequence[Output], inputs: Iterable[str] = ()) -> None
 
     Args:
         outputs: where the reports go.
-        inputs: the files that are run; none of them may be replaced by a report.
+        inputs: the files that are read; none of them may be replaced by a report.
 
     Raises:
-        OutputError: the same file twice, a file that is run, or a path that cannot be written.
+        OutputError: the same file twice, a file that is read, or a path that cannot be written.
     """
     files = [output.file for output in outputs if output.file is not None]
     taken: dict[str, str] = {}
@@ -79,9 +79,14 @@ def check_outputs(outputs: Sequence[Output], inputs: Iterable[str] = ()) -> None
     for each in inputs if files else ():
         replaced = taken.get(_same(each))
         if replaced is not None:
-            raise OutputError(f"the report `{replaced}` would replace a file that is run")
+            raise OutputError(f"the report `{replaced}` would replace a file that is read")
     for file in files:
         _writable(file)
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two paths lead to one file, which may not be there yet."""
+    return _same(one) == _same(other)
 
 
 def _same(file: str) -> str:

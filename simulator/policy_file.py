@@ -7,6 +7,7 @@ it. Here stands what hangs together across its keys.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import time, timedelta
@@ -23,6 +24,7 @@ from wa_fsm.refusals import Refusal
 
 from .common import zone
 from .fields import BAD, Entries
+from .flow import in_quotes
 from .mistakes import Mistake, Notes, quoted
 from .nodes import compose
 from .policy_format import DOCUMENT, several
@@ -166,6 +168,9 @@ def seen_from(path: str, folder: str = "") -> str:
     return there if there.startswith("../") else f"./{there}"
 
 
+_PATH: Final = re.compile(r"(?![.-]*$)[A-Za-z0-9_./][A-Za-z0-9_./-]*")
+
+
 def said(policy: Policy, folder: str = "") -> str:
     """The policy as the key `policy` of a scenario file in `folder` says it."""
     if policy.file:
@@ -177,8 +182,8 @@ def said(policy: Policy, folder: str = "") -> str:
         options = [] if plain == policy else _all_options(policy)
     else:
         name, *options = policy.spec.split(",")
-    if any(mark in name for mark in " :#,[]{}'\"&*!|>%@`\\"):
-        name = "'" + name.replace("'", "''") + "'"
+    if not _PATH.fullmatch(name):
+        name = in_quotes(name)
     told = ", ".join([f"name: {name}", *(option.replace("=", ": ") for option in options)])
     return f"{{{told}}}" if options else name
 

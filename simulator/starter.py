@@ -89,7 +89,7 @@ def _written(policy: Policy, file: str, folder: str, outcomes: list[Outcome] | N
     nothing = [""] * 6
     return _TEXT.format(
         schema=SCHEMA,
-        file=file,
+        file=" ".join(file.splitlines()),
         policy=said(policy, folder),
         soon=format_duration(min(_SOON, usable // 2 // _MS * _MS)),
         last=f"{format_duration(usable)} - 1ms",

@@ -13,7 +13,6 @@ House rules:
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +35,7 @@ from wa_fsm.identity import ContactChanged, SameContact, canonical
 from wa_fsm.rows import REFUSAL_CODES
 from wa_fsm.templates import plain_language
 
+from .flow import flow
 from .times import format_instant
 
 Source: TypeAlias = Literal["log", "status", "failure"]
@@ -49,7 +49,6 @@ _LEFT_OUT: Final = {
     "Unrecognised": "parts that are not recognised",
 }
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z0-9]{2,4})*")
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./:+-]*(?: [A-Za-z0-9_./+-]+)*")
 
 
 @dataclass(slots=True)
@@ -306,7 +305,7 @@ def scenario_text(story: Story, title: str, spec: str) -> str:
             for name, found in templates.items()
         }
     words = _Words(steps)
-    lines = [f"{key}: {_flow(value)}" for key, value in head.items()]
+    lines = [f"{key}: {flow(value)}" for key, value in head.items()]
     lines += ["steps:", *(line for step in steps for line in words.step(step))]
     return "".join(f"{line}\n" for line in (*_HEAD, *lines))
 
@@ -349,12 +348,4 @@ class _Words:
         if "failed" in failed:
             says["platform"] = {**failed, "message": self._word(*failed["message"])}
         for index, (key, value) in enumerate(says.items()):
-            yield f"{'    ' if index else '  - '}{key}: {_flow(value)}"
-
-
-def _flow(value: Any) -> str:
-    """A text or a mapping on one line of YAML; every scalar is a text."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_flow(key)}: {_flow(each)}" for key, each in value.items()) + "}"
-    plain = _PLAIN.fullmatch(value) and not value.endswith(":")
-    return str(value) if plain else json.dumps(value)
+            yield f"{'    ' if index else '  - '}{key}: {flow(value)}"

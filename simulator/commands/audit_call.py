@@ -36,7 +36,7 @@ def call_of(options: Mapping[str, Any]) -> Call:
         raise click.UsageError(str(none)) from None
     except OSError as error:
         unreadable(error)
-    _spare(logs, options)
+    _spare([log.path for log in logs], [policy.file for policy in policies], options)
     return Call(
         logs=logs,
         source=options["source"],
@@ -56,12 +56,16 @@ def call_of(options: Mapping[str, Any]) -> Call:
     )
 
 
-def _spare(logs: Sequence[Log], options: Mapping[str, Any]) -> None:
+def _spare(logs: Sequence[str], policies: Sequence[str], options: Mapping[str, Any]) -> None:
     """End the call where it would write over what it reads."""
-    read = {os.path.realpath(log.path) for log in logs}
+    read = {os.path.realpath(path): "a log" for path in logs}
+    read |= {os.path.realpath(path): "a policy file" for path in policies if path}
+    if options["templates"] is not None:
+        read[os.path.realpath(options["templates"])] = "the file of the templates"
     for name in ("html", "out", "rejects"):
-        if options[name] is not None and os.path.realpath(options[name]) in read:
-            raise click.UsageError(f"--{name}: `{options[name]}` is a log; name another file")
+        file = options[name]
+        if file is not None and (what := read.get(os.path.realpath(file))) is not None:
+            raise click.UsageError(f"--{name}: `{file}` is {what}; name another file")
 
 
 def _logs(options: Mapping[str, Any]) -> list[Log]:

@@ -70,6 +70,7 @@ def command(file: str, live: bool, **options: Any) -> None:
         _contents(options["content"]),
         options["language"],
     )
+    _known(run, mapped, options["content"])
     items = plan(run, mapped)
     click.echo(f"{run.case.name} [{run.case.policy.spec}]")
     if not live:
@@ -138,8 +139,37 @@ def _contents(path: str | None) -> dict[str, Any]:
     return {str(key): value for key, value in read.items()}
 
 
+def _known(run: Run, mapped: Mapped, file: str | None) -> None:
+    """A misspelt name must not go unseen: without its content a message has another's words."""
+    from wa_fsm.events import FREE_FORM_KINDS
+    from wa_fsm.policies import near
+
+    sends = [outcome.step for outcome in run.outcomes if outcome.step.message is not None]
+    ids = [step.id for step in sends]
+    asked = (
+        ("--number", "business number", mapped.numbers, [step.number for step in sends]),
+        ("--to", "contact", mapped.contacts, [step.contact for step in sends]),
+        (f"{file}:", "step or kind", mapped.contents, [*ids, *FREE_FORM_KINDS, "template"]),
+    )
+    wrong = [
+        f"{where} `{name}` is no {what} of what is sent here; {near(name, dict.fromkeys(known))}"
+        for where, what, given, known in asked
+        for name in given
+        if name not in known
+    ]
+    wrong += [
+        f"{file}: `{name}` has no object; expected one as in a body, such as {{body: Hello}}"
+        for name, content in mapped.contents.items()
+        if not isinstance(content, dict)
+    ]
+    if wrong:
+        raise click.UsageError("\n".join(wrong))
+
+
 def _check(items: Sequence[Item], mapped: Mapped) -> None:
     """Everything that a live run needs, before anything leaves."""
+    from wa_fsm.identity import canonical
+
     sends = [item for item in items if item.body is not None]
     wrong = []
     for name in sorted({i.step.number for i in sends if not _NUMBER.fullmatch(i.number)}):
@@ -147,7 +177,8 @@ def _check(items: Sequence[Item], mapped: Mapped) -> None:
     for name in sorted({item.step.contact for item in sends}):
         if not _CONTACT.fullmatch(mapped.contacts.get(name, name)):
             wrong.append(f"--to {name}=PHONE is missing: a phone number, or a BSUID")
-    real = [mapped.contacts.get(name, name) for name in {item.step.contact for item in sends}]
+    contacts = {item.step.contact for item in sends}
+    real = [canonical(mapped.contacts.get(name, name)) for name in contacts]
     if len(set(real)) < len(real):
         wrong.append("two contacts of the scenario cannot be one phone number")
     for item in sends:

@@ -30,12 +30,16 @@ def command(file: str, output: str | None, spec: str) -> None:
     Exit codes: 0 written, 2 a line or the call is wrong (then nothing is written).
     """
     from ..importer import BadLines, read_lines
+    from ..outputs import same_file
     from ..policy_file import seen_from
-    from ..scenario import load_text
+    from ..scenario import BadFile, load_text
     from ..story import scenario_text
     from .specs import policy_of
 
     policy = policy_of(spec)
+    for read in (file, policy.file):
+        if output is not None and read and same_file(output, read):
+            raise click.UsageError(f"`{read}` is read; name another file for the scenario")
     try:
         content = Path(file).read_bytes()
     except OSError as error:
@@ -49,7 +53,14 @@ def command(file: str, output: str | None, spec: str) -> None:
         _, *options = spec.split(",")
         spec = ",".join([seen_from(policy.file, str(Path(output or "-").parent)), *options])
     made = scenario_text(story, f"What happened in {Path(file).name}", spec)
-    load_text(made.encode(), output or "-")  # what this writes can be run, or it is our fault
+    try:
+        load_text(made.encode(), output or "-")  # what this writes can be run, or it is our fault
+    except BadFile as bad:
+        if "<" not in made:
+            raise
+        raise click.ClickException(
+            f"a name in {file} cannot stand in a scenario file: {bad.mistakes[0].text}"
+        ) from None
     if output is None:
         click.echo(made, nl=False)
     else:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 
 if TYPE_CHECKING:
-    from ..files import Found
     from ..mistakes import Mistake
     from ..outputs import Output
     from ..reports import Reporter
@@ -80,12 +79,12 @@ def wants_colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def check_writable(reports: Reports, files: Iterable[Found]) -> None:
-    """End the call before the run where a report cannot be written after it."""
+def check_writable(reports: Reports, files: Iterable[str]) -> None:
+    """End the call where a report cannot be written, or would replace one of these files."""
     from ..outputs import OutputError, check_outputs
 
     try:
-        check_outputs([output for output, _ in reports], (found.path for found in files))
+        check_outputs([output for output, _ in reports], files)
     except OutputError as error:
         raise click.UsageError(str(error)) from None
 

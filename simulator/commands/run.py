@@ -83,7 +83,7 @@ def command(
     reports = reports_of(forms, html, only_failures=only_failures, least=least)
     files = _files(paths, shipped)
     _check(spec, expression, reports)
-    check_writable(reports, files)
+    check_writable(reports, [found.path for found in files])
     writes = probe == "write"
     _go_together(fail_fast=fail_fast, covers=least is not None, writes=writes, replaced=bool(spec))
     reporters = tuple(reporter for _, reporter in reports)
@@ -95,6 +95,7 @@ def command(
         raise click.ClickException(
             "no scenario found" if expression is None else f"no scenario left by -k `{expression}`"
         )
+    check_writable(reports, ran.policy_files)  # which only the files told
     passed, failed = ran.passed.count(True), ran.passed.count(False)
     texts = []
     for index, (output, reporter) in enumerate(reports):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from wa_fsm.policy import Policy
 
     from ..mistakes import Mistake
+
+
+_HOLE = re.compile("<[A-Za-z_][A-Za-z0-9_-]*>")
 
 
 def policy_of(spec: str, hear: Callable[[Sequence[Mistake]], None] = lambda told: None) -> Policy:
@@ -23,6 +27,12 @@ def policy_of(spec: str, hear: Callable[[Sequence[Mistake]], None] = lambda told
     from ..batch import tell
     from ..policy_file import BadPolicyFile, from_spec
 
+    hole = _HOLE.search(spec)
+    if hole is not None:
+        raise click.UsageError(
+            f"a policy file cannot have `{hole[0]}` in its name: scenario files take that for a "
+            "value of `examples`; give the file another name"
+        )
     try:
         return from_spec(spec)
     except BadPolicyFile as bad:

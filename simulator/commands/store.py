@@ -91,6 +91,11 @@ def export(uri: str, output: str) -> None:
     """Write everything as JSON lines."""
     from wa_fsm.stores.rows import row_text
 
+    from ..outputs import same_file
+
+    kept = _file_of(uri)
+    if kept is not None and output != "-" and same_file(output, kept):
+        raise click.UsageError(f"`{output}` is the store itself; name another file")
     count = 0
     with _opened(uri) as store, _written(output) as file:
         for row in _progress(store.export(), "exporting"):
@@ -179,9 +184,16 @@ def _opened(uri: str, *, new: bool = False) -> Iterator[Store]:
 
 def _must_be_there(uri: str) -> None:
     """A misspelt path must not become a new, empty store."""
-    path = unquote(uri.partition("?")[0].removeprefix("sqlite:///"))
-    if uri.startswith("sqlite:///") and not os.path.exists(path):
+    path = _file_of(uri)
+    if path is not None and not os.path.exists(path):
         raise click.ClickException(f"`{path}` is not there; `wa-sim store init` makes a new store")
+
+
+def _file_of(uri: str) -> str | None:
+    """The file that a store is in; None for those that are behind a server."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return unquote(uri.partition("?")[0].removeprefix("sqlite:///"))
 
 
 @contextmanager

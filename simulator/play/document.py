@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ..examples import expand, may_have_placeholders
+from ..flow import flow
 from ..mistakes import Notes
 from ..nodes import Document, compose
 from ..policy_file import is_file
@@ -27,12 +28,8 @@ Plain: TypeAlias = dict[str, Any]
 
 _HEAD: Final = ("scenario", "start", "timezone", "requirement", "contacts", "templates")
 _BLOCKS: Final = ("contacts", "templates")  # a line for each entry
-_WORD: Final = r"[A-Za-z0-9_./+-]+(?::[A-Za-z0-9_./+-]+)*"
-_PLAIN: Final = re.compile(rf"(?![.+/-]*-)(?![./]){_WORD}(?: {_WORD})*")
 _TITLE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ,.;'()/+!?-]*[A-Za-z0-9.')!?])?")
 _WIDTH: Final = 96
-# What JSON leaves as it is, and YAML will not read or would fold.
-_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +116,6 @@ def _wrapped(head: str, value: Any) -> Iterator[str]:
         return
     yield head
     yield from (f"      {flow(key)}: {flow(inner)}" for key, inner in value.items())
-
-
-def flow(value: Any) -> str:
-    """A value on one line of YAML; every scalar is a text."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{flow(key)}: {flow(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(flow, value)) + "]"
-    return value if _PLAIN.fullmatch(value) else _quoted(value)
-
-
-def _quoted(text: str) -> str:
-    import json
-
-    told = json.dumps(text, ensure_ascii=False)
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04X}", told)
 
 
 # -- text into values ------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +11,7 @@ from wa_fsm.durations import format_duration
 from wa_fsm.policy import Policy
 
 from ..expectations import ACTUAL
+from ..flow import in_quotes
 from ..outcome import Outcome
 from ..policy_file import said
 from ..runner import run_case
@@ -174,7 +174,7 @@ def written(
 ) -> str:
     """The file's text: the templates `hello` is approved, `resting` paused, any other unknown."""
     head = [
-        f"scenario: {json.dumps(title, ensure_ascii=False)}",
+        f"scenario: {in_quotes(title)}",
         f"policy: {said(policy, folder)}",
         *([f"start: {format_instant(start)}"] if start != BEGIN else []),
         f"templates: {templates}",

@@ -292,6 +292,20 @@ def test_the_command_writes_a_file_that_passes(tmp_path: Path) -> None:
     assert subprocess.run([WA_SIM, "run", str(out)], check=False, timeout=60).returncode == 0
 
 
+def test_what_is_read_is_never_written_over(tmp_path: Path) -> None:
+    """The log cannot be had back from a scenario, which is masked."""
+    content = jsonl(*INCIDENT)
+    policy = "policy: ours\nextends: cloud-api\n"
+    (tmp_path / "ours.policy.yaml").write_text(policy, "utf-8")
+    own = str(tmp_path / "ours.policy.yaml")
+    for output in (f"{tmp_path}/./log.jsonl", own):
+        ended = run(tmp_path, content, "--policy", own, "-o", output)
+        assert ended.returncode == 2
+        assert "is read; name another file for the scenario" in ended.stderr
+    assert (tmp_path / "log.jsonl").read_bytes() == content
+    assert (tmp_path / "ours.policy.yaml").read_text("utf-8") == policy
+
+
 BAD = [
     (b"{", "broken JSON at column 2"),
     (b"[1]", "no JSON object"),

@@ -337,6 +337,15 @@ def test_the_same_log_gives_the_same_bytes(call: Call, log: str) -> None:
         (("log.csv", "--price", "marketing=-1"), "--price `marketing=-1`: expected"),
         (("log.csv", "--rejects", "./log.csv"), "--rejects: `./log.csv` is a log; name another"),
         (("log.csv", "--out", "log.csv"), "--out: `log.csv` is a log; name another file"),
+        (
+            ("log.csv", "--policy", "cloud-api", "--templates", "t.yaml", "--html", "t.yaml"),
+            "--html: `t.yaml` is the file of the templates; name another file",
+        ),
+        (("log.csv", "--policy", "o.policy.yaml", "--out", "o.policy.yaml"), "--out `o.policy"),
+        (
+            ("log.csv", "--policy", "o.policy.yaml", "--html", "o.policy.yaml"),
+            "--html: `o.policy.yaml` is a policy file; name another file",
+        ),
         (("log.csv", "--memory", "much"), "--memory `much`: expected a size such as 512MiB"),
         (("log.csv", "--memory", "1KiB"), "--memory `1KiB`: expected at least 16MiB"),
         (("log.csv", "--policy", "cloud"), "unknown policy `cloud`"),
@@ -350,8 +359,12 @@ def test_a_wrong_call_is_told_in_a_sentence(
     call: Call, log: str, arguments: tuple[str, ...], why: str
 ) -> None:
     """Exit code 2, nothing on stdout, and nothing is written."""
+    files = {"t.yaml": "{}\n", "o.policy.yaml": "policy: o\nextends: cloud-api\n"}
+    for name, text in files.items():
+        Path(name).write_text(text, "utf-8")
     given = () if "--policy" in arguments else ("--policy", "cloud-api")
     code, out, err = call(*arguments, *given)
+    assert {name: Path(name).read_text("utf-8") for name in files} == files
     assert (code, out) == (2, "")
     assert why in err
 

@@ -65,8 +65,21 @@ def test_it_never_replaces_a_scenario(run, write, tmp_path):
     write(one="")
     code, _, err = run("one.yaml", "--html", "one.yaml")
     assert code == 2
-    assert "would replace a file that is run" in err
+    assert "would replace a file that is read" in err
     assert (tmp_path / "one.yaml").read_text("utf-8") == PASSES.format(name="one")
+
+
+def test_it_never_replaces_a_policy_file(run, write, tmp_path):
+    """Which only the scenario names."""
+    write(one=PASSES.format(name="one").replace("policy: cloud-api", "policy: ours.policy.yaml"))
+    assert "ours.policy.yaml" in (tmp_path / "one.yaml").read_text("utf-8")
+    (tmp_path / "ours.policy.yaml").write_text(OURS, "utf-8")
+    for option in ("--html", "--format"):
+        file = "./ours.policy.yaml" if option == "--html" else "junit=ours.policy.yaml"
+        code, out, err = run("one.yaml", option, file)
+        assert (code, out) == (2, "")
+        assert "ours.policy.yaml` would replace a file that is read" in err
+    assert (tmp_path / "ours.policy.yaml").read_text("utf-8") == OURS
 
 
 def test_no_text_of_a_file_becomes_markup(run, write, tmp_path):

@@ -71,7 +71,7 @@ def test_options_hold_for_every_report(run, files, tmp_path):
             ["json=a", "junit=a"],
             "two reports go to the same file `a`; give each its own",
         ),
-        (["junit=good.yaml"], "the report `good.yaml` would replace a file that is run"),
+        (["junit=good.yaml"], "the report `good.yaml` would replace a file that is read"),
         (["junit=folder"], "`folder` is a folder; expected the name of a file"),
     ],
 )

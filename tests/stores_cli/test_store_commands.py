@@ -320,6 +320,17 @@ def test_what_is_exported_can_be_imported(sim, uri, tmp_path):
     assert sorted(sim("export", other)[1].splitlines()) == sorted(out.splitlines())
 
 
+def test_an_export_never_takes_the_place_of_its_store(sim, tmp_path):
+    """However the path is spelt."""
+    assert sim("init", "sqlite:///gate.db")[0] == 0
+    before = (tmp_path / "gate.db").read_bytes()
+    for output in ("gate.db", f"{tmp_path}/../{tmp_path.name}/gate.db"):
+        code, out, err = sim("export", "sqlite:///./gate.db", "-o", output)
+        assert (code, out) == (2, "")
+        assert "is the store itself; name another file" in err
+    assert (tmp_path / "gate.db").read_bytes() == before
+
+
 def test_an_export_takes_the_place_of_a_file_when_it_is_whole(sim, uri, tmp_path):
     """A failing export leaves the file of yesterday alone."""
     backup = tmp_path / "backup.jsonl"
