@@ -128,6 +128,7 @@ class Folds:
 
         Raises:
             StoreUnavailable: the store cannot be read.
+            ValueError: `at` lies before what is folded into a snapshot.
         """
         if at is not None:
             at = instant(at)
@@ -136,6 +137,7 @@ class Folds:
         else:
             known = self._store.read(number, contact)
             names, facts, snapshot, statuses = known
+            _must_reach(at, snapshot)
             if len(names) == 1 and isinstance(facts, FactRows) and len(facts.raw) <= FEW:
                 rows, table = facts.raw, self._table
                 then, point, running = standing(table, (number, contact), rows, snapshot, now, at)
@@ -143,6 +145,7 @@ class Folds:
                 return then, point, running, lambda t: self._uncounted(known, t), statuses, empty
             fold = self._fold_of(number, known)
         history = fold.history
+        _must_reach(at, history.start)
         with fold.lock:
             if at is None:
                 newest = history.newest
@@ -232,6 +235,15 @@ class Folds:
         with self._lock:
             self._kept = {key: kept for key, kept in self._kept.items() if key[1] not in gone}
             self._read = {key: read for key, read in self._read.items() if key[1] not in gone}
+
+
+def _must_reach(at: datetime | None, start: Snapshot | None) -> None:
+    """A snapshot says how a contact stood at its instant, and nothing of the time before."""
+    if at is not None and start is not None and at < start.until:
+        raise ValueError(
+            f"what happened before {start.until.isoformat()} was folded (`prune`, `tidy`), so "
+            f"nobody can say how this contact stood at {at.isoformat()}"
+        )
 
 
 def folded(

@@ -4,7 +4,8 @@ Compiling takes seconds and is kept on disk by Numba; even reading it from there
 a small log does in plain Python. So nothing is compiled before it is asked for.
 
 Numba knows what it has kept by the file of a function, and not by what that file imports. So the
-folder where it is kept has a hash of all these files in its name.
+folder where it is kept has a hash of all these files in its name, and of those with the words that
+``codes.py`` numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
+
+from wa_fsm import events, rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,9 +50,11 @@ def machine_code(function: F) -> F:
 
     with _lock:
         before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = _folder(before)
+        folder = _folder(before)
+        numba.config.CACHE_DIR = folder or before
         try:
-            made = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+            kept = folder is not None
+            made = numba.njit(cache=kept, nogil=True, error_model="numpy")(function)
         finally:
             numba.config.CACHE_DIR = before
     return cast(F, made)
@@ -108,10 +113,20 @@ def _make_known(function: Callable[..., Any]) -> None:
 
 
 @cache
-def _folder(base: str) -> str:
-    """Where to keep what is compiled: in `base`, or where a user's caches are."""
+def _folder(base: str) -> str | None:
+    """Where to keep what is compiled: in `base`, or where a user's caches are.
+
+    None: nothing can be written there, so it is compiled each time. It is never kept where others
+    may write, because what is kept is run.
+    """
     whole = hashlib.sha256()
-    for name in _MODULES:
-        whole.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    files = [Path(__file__).with_name(f"{name}.py") for name in _MODULES]
+    for file in (*files, Path(events.__file__), Path(rows.__file__)):
+        whole.update(file.read_bytes())
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(base or os.path.join(home, "wa-fsm"), whole.hexdigest()[:16])
+    folder = os.path.join(base or os.path.join(home, "wa-fsm"), whole.hexdigest()[:16])
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None

@@ -50,7 +50,7 @@ def compose(  # noqa: D417 (those of a kind are described together)
         out, to = directions[direction[i]], numbers[number[i]]
         act = acts[kinds + kind[i]] if out == 1 else acts[kind[i]]
         paid, counts, rank = categories[category[i]], at[i], CUSTOMER
-        more, ok = 0, out >= 0 and to >= 0 and act >= 0
+        more, ok = 0, out >= 0 and to >= 0 and act >= 0 and paid >= 0
         if out == 1:
             state, code, failed = statuses[status[i]], errors[error[i]], 0
             ok = ok and state >= 0 and code >= 0

@@ -137,15 +137,18 @@ class Reading:
                 return
             for _ in range(spill.pieces):
                 next(source, None)
+        whole = True  # only whole pieces were taken, and none of them is being written
         try:
             for piece, read in self._in_order(source):
+                whole = False
                 self._take(*read)
                 self.pieces += 1
                 through = piece.through if isinstance(piece, Chunk) else None
                 self.pace.at("reading", held.read, through and through * READING)
                 self._mind_memory()
+                whole = True
         except KeyboardInterrupt:
-            if held.spill is not None:
+            if held.spill is not None and whole:  # else what is on disk stays as it was, for later
                 self._flush()
             raise
         self._join()

@@ -175,6 +175,17 @@ def test_what_is_wrong_is_told_with_its_place(quick):
 
 
 @BOTH
+@pytest.mark.parametrize("value", [0.05, True])
+def test_a_category_that_is_no_text_is_a_bad_row(quick, value):
+    """It says nothing of the rows beside it."""
+    columns = {name: [SENT[name]] * 2 for name in GOOD} | {"category": pa.array([None, value])}
+    rows, rejects = encoded(columns, quick)
+    assert ["category"] == [each.column for each in rejects]
+    alone, _ = encoded({name: [SENT[name]] for name in GOOD}, quick)
+    assert alone.meta.tolist() == rows.meta.tolist()
+
+
+@BOTH
 def test_a_kind_that_is_none_is_told_by_its_direction(quick):
     """Kinds of customers and of sends are told apart."""
     columns = {name: [GOOD[name], SENT[name]] for name in GOOD} | {"kind": ["template", "order"]}

@@ -1,8 +1,10 @@
 """One contact of several names, names that change, and names that are forgotten."""
 
+from functools import partial
+
 import pytest
 
-from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, NINE, SECOND
+from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, MS, NINE, SECOND
 from wa_fsm import CustomerMessage, SendFailed
 from wa_fsm.events import Delivered
 from wa_fsm.identity import ContactChanged, SameContact
@@ -168,6 +170,22 @@ def test_tidying_changes_no_answer(anywhere):
     after = [anywhere.gate.window("shop", "eva", anywhere.clock() + h * HOUR) for h in (0, 23, 25)]
     assert after == before
     assert len(anywhere.ids()) == 16
+
+
+@pytest.mark.parametrize("every", [HOUR, 3 * DAY])  # few facts stay, or many
+def test_nobody_answers_for_what_is_folded(anywhere, every):
+    """How a contact stood before a snapshot cannot be told: it is an error, and no allowance."""
+    gate, first = anywhere.gate, anywhere.clock()
+    for number in range(30 * DAY // every):
+        anywhere.clock.move_to(first + number * every)
+        anywhere.wrote(id_=f"in.{number}")
+    gate.tidy("shop", "ana")
+    until = gate.history("shop", "ana").folded_until
+    assert gate.check("shop", "ana", FREE, until).at == until
+    for at in (first - HOUR, first + 2 * DAY, until - MS):
+        for ask in (partial(gate.check, "shop", "ana", FREE), partial(gate.window, "shop", "ana")):
+            with pytest.raises(ValueError, match="was folded"):
+                ask(at)
 
 
 def test_what_comes_later_than_a_fold_is_kept_and_changes_nothing(anywhere):
