@@ -22,6 +22,7 @@ from wa_fsm.adapters.webhooks import Evidence, WebhookError, parse_webhook
 from wa_fsm.gatekeeper import Gatekeeper
 from wa_fsm.sending import SendRefused
 from wa_fsm.stores.memory import MemoryStore
+from wa_fsm.templates import Templates
 
 from .journal import Fate, Journal
 from .outcome import Outcome, Run
@@ -89,24 +90,34 @@ class Report:
 
 def plan(run: Run, mapped: Mapped) -> list[Item]:
     """The business steps of a run that passed, in order."""
-    items = []
+    items, templates = [], Templates(run.case.templates)
     for position, outcome in enumerate(run.outcomes):
         step = outcome.step
+        _follow(templates, step, position)
         if step.message is None or step.asked_only or outcome.decision is None:
             continue
         number = mapped.numbers.get(step.number, step.number)
-        body, lacks = _body(run.case, step, mapped) if outcome.decision else (None, "")
+        body, lacks = _body(run.case, step, mapped, templates) if outcome.decision else (None, "")
         items.append(Item(str(position), outcome, number, body, lacks))
     return items
 
 
-def _body(case: Case, step: Step, mapped: Mapped) -> tuple[dict[str, Any], str]:
+def _follow(templates: Templates, step: Step, position: int) -> None:
+    """What a platform step says of a template, as the run learnt it."""
+    for fact in step.facts:
+        if isinstance(fact, TemplateStatus):
+            templates.add(fact, step.arrived, position)
+
+
+def _body(
+    case: Case, step: Step, mapped: Mapped, templates: Templates
+) -> tuple[dict[str, Any], str]:
     to = addressed(mapped.contacts.get(step.contact, step.contact))
     given = mapped.contents.get(step.id, mapped.contents.get(step.kind or "template"))
     if isinstance(step.message, Template):
         said = {
             "name": step.message.name,
-            "language": {"code": _language(case, step.message, mapped)},
+            "language": {"code": _language(case, step.message, step.arrived, mapped, templates)},
             **(given or {}),
         }
         return {**to, "type": "template", "template": said}, ""
@@ -123,13 +134,16 @@ def refusal(case: Case, outcome: Outcome) -> str:
     return "" if outcome.decision is None else outcome.decision.explain(zone_of(case))
 
 
-def _language(case: Case, template: Template, mapped: Mapped) -> str:
-    """The one it names, or the first approved one of the scenario, or the default."""
+def _language(
+    case: Case, template: Template, at: datetime, mapped: Mapped, templates: Templates
+) -> str:
+    """The one it names, or the first of the scenario that is approved then, or the default."""
     if template.language:
         return template.language
     listed = case.templates.get(template.name)
-    if isinstance(listed, Mapping):
-        return next((tag for tag, status in listed.items() if status == "approved"), "")
+    for spoken in listed if isinstance(listed, Mapping) else ():
+        if templates.status(Template(template.name, spoken), at) == "approved":
+            return spoken
     return mapped.language
 
 
@@ -148,33 +162,38 @@ def tag(journal: Journal, key: str) -> str:
 def settled(journal: Journal, bodies: Iterable[bytes]) -> int:
     """Settle unknown sends by the statuses in webhook bodies; returns how many.
 
+    A message that failed was not sent, whatever was said of it before. Where a send left more than
+    once, any of its messages that did not fail will do.
+
     Args:
         journal: is told.
         bodies: a webhook's body each; what is none, or of something else, is passed over.
     """
     waiting = {tag(journal, key): key for key, fate in journal.fates.items() if _open(fate)}
-    count = 0
-    failed: dict[str, tuple[int | None, str]] = {}
+    told: dict[str, dict[str, Evidence]] = {}
+    for value in _evidence(bodies):
+        if value.callback in waiting and (value.status == "failed" or value.status in _TOOK):
+            messages = told.setdefault(waiting[value.callback], {})
+            if value.status == "failed":
+                messages[value.message_id] = value
+            messages.setdefault(value.message_id, value)
+    for key, messages in told.items():
+        took = next((id_ for id_, last in messages.items() if last.status != "failed"), None)
+        if took is not None:
+            journal.sent(key, took)
+        else:
+            errors = next(iter(messages.values())).errors
+            journal.failed(key, errors[0].code if errors else None, "by its status")
+    return len(told)
+
+
+def _evidence(bodies: Iterable[bytes]) -> Iterator[Evidence]:
     for body in bodies:
         try:
             values = parse_webhook(body)
         except WebhookError:
             continue
-        for value in values:
-            if not isinstance(value, Evidence) or value.callback not in waiting:
-                continue
-            key = waiting[value.callback]
-            if value.status in _TOOK:
-                del waiting[value.callback]
-                failed.pop(key, None)
-                journal.sent(key, value.message_id)
-                count += 1
-            elif value.status == "failed":
-                code = value.errors[0].code if value.errors else None
-                failed[key] = (code, "by its status")
-    for key, (code, text) in failed.items():
-        journal.failed(key, code, text)
-    return count + len(failed)
+        yield from (value for value in values if isinstance(value, Evidence))
 
 
 def _open(fate: Fate) -> bool:
@@ -224,10 +243,11 @@ class Forwarder:
         self._items = {int(item.key): item for item in items}
         self._real, self._sleep, self._speed, self._again = clock, sleep, speed, again
         self._clock = _Clock(case.start_utc)
+        self._templates = Templates(case.templates, case.categories)
         self._gate = Gatekeeper(
             policy=case.policy,
             store=MemoryStore(case.start_utc - timedelta(days=3650)),
-            templates=case.templates,
+            templates=self._templates,
             now=self._clock,
             log=False,
         )
@@ -239,7 +259,7 @@ class Forwarder:
         begun: tuple[float, datetime] | None = None
         for position, outcome in enumerate(self._run.outcomes):
             step = outcome.step
-            self._learn(step)
+            self._learn(step, position)
             item = self._items.get(position)
             if item is None:
                 continue
@@ -260,11 +280,11 @@ class Forwarder:
         for sender in self._senders.values():
             sender.close()
 
-    def _learn(self, step: Step) -> None:
+    def _learn(self, step: Step, position: int) -> None:
         """The facts of a step, under the names of the real ones."""
+        _follow(self._templates, step, position)
         for fact in step.facts:
             if isinstance(fact, TemplateStatus):
-                self._gate.record(fact, step.arrived)
                 continue
             number, contact = self._names(step)
             known = replace(fact, number=number, contact=contact)
@@ -294,7 +314,7 @@ class Forwarder:
         journal, key = self._journal, item.key
 
         def back(failed: Failed) -> None:
-            if failed.transient:
+            if failed.transient or not failed.status:
                 journal.back(key)
 
         try:

@@ -21,6 +21,7 @@ if sys.platform != "win32":
     import fcntl
 
 VERSION: Final = 1
+_HEAD: Final = b'{"journal":%d,"run":"' % VERSION
 
 Known = Literal["sent", "failed", "unknown"]
 
@@ -88,18 +89,25 @@ class Journal:
         with open(self._file, "rb", closefd=False) as file:
             content = file.read()
         whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
+        run = self._begun(whole, plan) if whole else ""
+        if not whole and not _HEAD.startswith(content[: len(_HEAD)]):
+            raise self._no_journal()
+        if len(whole) < len(content):  # only now it is known to be ours, and may be changed
             os.ftruncate(self._file, len(whole))
         os.lseek(self._file, len(whole), os.SEEK_SET)
-        lines = [self._line(number, line) for number, line in enumerate(whole.splitlines(), 1)]
-        if not lines:
+        if not run:
             run = os.urandom(6).hex()
             self._write({"journal": VERSION, "run": run, "plan": plan})
             _sync_folder(self.path)
-            return run
+        return run
+
+    def _begun(self, whole: bytes, plan: str) -> str:
+        """Take in the lines of a journal that has some; returns its run."""
+        lines = [self._line(number, line) for number, line in enumerate(whole.splitlines(), 1)]
         head, *rest = lines
-        if head.get("journal") != VERSION or not isinstance(head.get("run"), str):
-            raise JournalError(f"{self.path}: this is no journal of `wa-sim forward`")
+        run = head.get("run")
+        if head.get("journal") != VERSION or not isinstance(run, str) or not run:
+            raise self._no_journal()
         if head.get("plan") != plan:
             raise JournalError(
                 f"{self.path}: this journal is of another scenario, or of other numbers or "
@@ -107,12 +115,15 @@ class Journal:
             )
         for line in rest:
             self._apply(line)
-        return str(head["run"])
+        return run
+
+    def _no_journal(self) -> JournalError:
+        return JournalError(f"{self.path}: this is no journal of `wa-sim forward`")
 
     def _line(self, number: int, line: bytes) -> Mapping[str, Any]:
         try:
             read = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             read = None
         if not isinstance(read, dict):
             raise JournalError(f"{self.path}:{number}: this is no line of a journal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _NUMBER = re.compile("[0-9]{1,40}")
 _CONTACT = re.compile(r"\+?[0-9][0-9 ().-]{5,24}|[A-Z]{2}(\.[A-Z]+)?\.[A-Za-z0-9]{1,128}")
 _NOTHING_LEFT = "nothing was sent"
+_FASTEST = 1e6
+_YEAR = 366 * 86400.0
 
 
 @click.command("forward")
@@ -36,7 +39,7 @@ _NOTHING_LEFT = "nothing was sent"
     metavar="NAME=PHONE",
     help="The phone number of contact NAME.",
 )
-@click.option("--speed", type=click.FloatRange(min=0, min_open=True), metavar="N",
+@click.option("--speed", type=click.FloatRange(0, _FASTEST, min_open=True), metavar="N",
               help="At the scenario's times, N times as fast; without it, at once.")  # fmt: skip
 @click.option("--content", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
               help="YAML or JSON: from a step's id or a kind to its object in a body.")  # fmt: skip
@@ -63,6 +66,8 @@ def command(file: str, live: bool, **options: Any) -> None:
     """
     from ..forward import Mapped, plan
 
+    if not options["language"].strip():
+        raise click.UsageError("--language is empty; expected a language such as `en_US`")
     run = _run(file, options["spec"], options["expression"])
     mapped = Mapped(
         _pairs(options["numbers"], "--number"),
@@ -72,6 +77,7 @@ def command(file: str, live: bool, **options: Any) -> None:
     )
     _known(run, mapped, options["content"])
     items = plan(run, mapped)
+    _in_time(items, options["speed"])
     click.echo(f"{run.case.name} [{run.case.policy.spec}]")
     if not live:
         _printed(run, items, options["base_url"])
@@ -132,11 +138,29 @@ def _contents(path: str | None) -> dict[str, Any]:
         return {}
     try:
         read = yaml.safe_load(Path(path).read_bytes())
-    except (OSError, yaml.YAMLError) as error:
+    except RecursionError:
+        raise click.ClickException(f"{path}: cannot be read: it is nested too deeply") from None
+    except Exception as error:  # of a value that is not what its tag says, YAML raises anything
         raise click.ClickException(f"{path}: cannot be read: {error}") from None
     if not isinstance(read, dict):
         raise click.ClickException(f"{path}: expected a mapping from step or kind to its object")
-    return {str(key): value for key, value in read.items()}
+    return {str(key): _as_json(path, str(key), value) for key, value in read.items()}
+
+
+def _as_json(path: str, name: str, content: Any) -> Any:
+    """The content as a body carries it: YAML knows more than JSON does."""
+    try:
+        said = json.dumps(content, allow_nan=False, ensure_ascii=False, default=_no_json)
+        said.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise click.ClickException(f"{path}: `{name}` cannot be sent: {error}") from None
+    return json.loads(said)
+
+
+def _no_json(value: object) -> Any:
+    raise TypeError(
+        f"`{value}` is read as a {type(value).__name__}; to send a text put it in quotes"
+    )
 
 
 def _known(run: Run, mapped: Mapped, file: str | None) -> None:
@@ -144,7 +168,8 @@ def _known(run: Run, mapped: Mapped, file: str | None) -> None:
     from wa_fsm.events import FREE_FORM_KINDS
     from wa_fsm.policies import near
 
-    sends = [outcome.step for outcome in run.outcomes if outcome.step.message is not None]
+    steps = [outcome.step for outcome in run.outcomes]
+    sends = [step for step in steps if step.message is not None and not step.asked_only]
     ids = [step.id for step in sends]
     asked = (
         ("--number", "business number", mapped.numbers, [step.number for step in sends]),
@@ -152,16 +177,19 @@ def _known(run: Run, mapped: Mapped, file: str | None) -> None:
         (f"{file}:", "step or kind", mapped.contents, [*ids, *FREE_FORM_KINDS, "template"]),
     )
     wrong = [
-        f"{where} `{name}` is no {what} of what is sent here; {near(name, dict.fromkeys(known))}"
+        f"{where} `{name}` is no {what} of what is sent here"
+        + (f"; {near(name, dict.fromkeys(known))}" if known else "")
         for where, what, given, known in asked
         for name in given
         if name not in known
     ]
-    wrong += [
-        f"{file}: `{name}` has no object; expected one as in a body, such as {{body: Hello}}"
-        for name, content in mapped.contents.items()
-        if not isinstance(content, dict)
-    ]
+    lists = {"contacts", *(step.id for step in sends if step.kind == "contacts")}
+    for name, content in mapped.contents.items():
+        if name in lists and not isinstance(content, list):
+            wrong.append(f"{file}: `{name}` has no list; expected one of contacts, as in a body")
+        elif name not in lists and not isinstance(content, dict):
+            expected = "expected one as in a body, such as {body: Hello}"
+            wrong.append(f"{file}: `{name}` has no object; {expected}")
     if wrong:
         raise click.UsageError("\n".join(wrong))
 
@@ -177,8 +205,8 @@ def _check(items: Sequence[Item], mapped: Mapped) -> None:
     for name in sorted({item.step.contact for item in sends}):
         if not _CONTACT.fullmatch(mapped.contacts.get(name, name)):
             wrong.append(f"--to {name}=PHONE is missing: a phone number, or a BSUID")
-    contacts = {item.step.contact for item in sends}
-    real = [canonical(mapped.contacts.get(name, name)) for name in contacts]
+    names = {item.step.contact for item in sends}
+    real = [canonical(mapped.contacts.get(name, name)) for name in names]
     if len(set(real)) < len(real):
         wrong.append("two contacts of the scenario cannot be one phone number")
     for item in sends:
@@ -189,6 +217,18 @@ def _check(items: Sequence[Item], mapped: Mapped) -> None:
             )
     if wrong:
         raise click.UsageError("\n".join(wrong))
+
+
+def _in_time(items: Sequence[Item], speed: float | None) -> None:
+    """A clock that hardly moves is a mistake, and there are waits that no machine can make."""
+    if speed is None:
+        return
+    at = [item.step.arrived for item in items if item.body is not None]
+    seconds = (at[-1] - at[0]).total_seconds() / speed if at else 0.0
+    if math.isnan(speed):
+        raise click.UsageError("--speed nan is no speed")
+    if seconds > _YEAR:
+        raise click.UsageError(f"at --speed {speed:g} the last send would wait for over a year")
 
 
 def _printed(run: Run, items: Sequence[Item], base_url: str) -> None:
@@ -256,17 +296,21 @@ def _live(
 
 
 def _sender_maker(base_url: str) -> Any:
-    import os
-
     from wa_fsm.gatekeeper import Gatekeeper
 
     try:
-        from wa_fsm.adapters.bearer import TOKEN
-        from wa_fsm.adapters.sender import CloudApiSender
+        from wa_fsm.adapters.bearer import TOKEN, Bearer
+        from wa_fsm.adapters.sender import CloudApiSender, address_of
     except ImportError:
         raise click.ClickException("--live needs httpx: pip install httpx") from None
-    if not os.environ.get(TOKEN, "").strip():
-        raise click.UsageError(f"--live takes the token from the environment: set {TOKEN}")
+    try:
+        Bearer()
+    except ValueError as error:
+        raise click.UsageError(f"--live takes the token from {TOKEN}: {error}") from None
+    try:
+        address_of(base_url)
+    except ValueError as error:
+        raise click.UsageError(f"--base-url: {error}") from None
 
     def make(gate: Gatekeeper, number: str, wait: Any) -> CloudApiSender:
         return CloudApiSender(gate, number, base_url=base_url, sleep=wait)

@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import aiohttp
@@ -24,9 +27,11 @@ import waba_sdk
 import waba_sdk.errors
 from heyoo import WhatsApp as Heyoo
 from pywa.types.templates import TemplateLanguage
+from requests.adapters import HTTPAdapter
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.http_client import TwilioHttpClient
+from urllib3.util.retry import Retry
 
 from tests.adapters_out.conftest import ANA, BOB, NINE, NUMBER, gate_at, outcomes, sent_ids
 from tests.adapters_out.loopback import Loopback
@@ -236,6 +241,34 @@ def test_two_gates_in_a_row_decide_once(graph: Loopback, gate: Gatekeeper) -> No
         session.mount("http://", GateAdapter(gate))
         session.post(url(graph), json=text(ANA))
     assert outcomes(gate) == ["sent"]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+@pytest.mark.parametrize("tries", [1, 3])
+def test_requests_tells_only_of_its_last_try(gate: Gatekeeper, tries: int, installed: bool) -> None:
+    """A message that arrived is `unknown`, though no connection came about after it."""
+    retries = Retry(tries - 1, allowed_methods=None) if tries > 1 else 0
+    server = socket.create_server(("127.0.0.1", 0))
+    port, got = server.getsockname()[1], list[bytes]()
+
+    def once() -> None:
+        connection, _ = server.accept()
+        server.close()
+        with connection:
+            while b"}}" not in b"".join(got):
+                got.append(connection.recv(65536))
+
+    inner = HTTPAdapter(max_retries=retries)
+    with requests.Session() as session, install(gate) if installed else nullcontext():
+        session.mount("http://", inner if installed else GateAdapter(gate, inner))
+        thread = threading.Thread(target=once)
+        thread.start()
+        for _ in range(2):
+            with pytest.raises(requests.ConnectionError):
+                session.post(f"http://127.0.0.1:{port}/v24.0/{NUMBER}/messages", json=text(ANA))
+            thread.join()
+    # Both calls are attempts at one message, so one entry: that of the second, to a dead server.
+    assert outcomes(gate) == ["unknown" if tries > 1 else "failed"]
 
 
 # -- aiohttp and waba-sdk ------------------------------------------------------------------------

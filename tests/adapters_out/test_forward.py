@@ -98,6 +98,16 @@ def test_live_sends_what_is_allowed(scenario: Path, graph: Loopback) -> None:
     assert SECRET not in came.output + journal
 
 
+def test_a_token_that_whatsapp_repeats_is_not_shown(scenario: Path, graph: Loopback) -> None:
+    """Neither by the report nor in the journal."""
+    wrong = {"error": {"message": f"Malformed access token {SECRET}", "code": 190}}
+    graph.script += [(401, wrong)] * 4
+    came = live(scenario, graph)
+    journal = scenario.with_name("answer.yaml.journal").read_text("utf-8")
+    assert "failed: 190 Malformed access token …" in came.output
+    assert SECRET not in came.output + journal
+
+
 def test_again_sends_nothing(scenario: Path, graph: Loopback) -> None:
     """Everything was sent earlier."""
     live(scenario, graph)
@@ -162,8 +172,215 @@ def test_contents_come_from_a_file(tmp_path: Path, graph: Loopback) -> None:
     ]
 
 
+TRAPS = {
+    "answer: {body: 2026-03-02}": "`answer` cannot be sent: `2026-03-02` is read as a date;",
+    "answer: {body: 2026-03-02T09:00:00Z}": "a datetime; to send a text put it in quotes",
+    "answer: {2026-03-02: x}": "`answer` cannot be sent: keys must be",
+    "answer: &x {body: *x}": "`answer` cannot be sent: Circular reference",
+    "text: {body: .nan}": "`text` cannot be sent: Out of range float",
+    "text: {body: !!binary aGk=}": "`text` cannot be sent: `b'hi'` is read as a bytes",
+    'text: {body: "\\ud800"}': "`text` cannot be sent: ",
+    "answer: " + "[" * 600: "cannot be read: it is nested too deeply",
+    "answer: {body: 2026-13-45}": "cannot be read: month must be in 1..12",
+    "answer: {body: !!bool perhaps}": "cannot be read: ",
+    "answer: {": "cannot be read: ",
+    "[answer]": "expected a mapping from step or kind",
+}
+
+
+@pytest.mark.parametrize("content", TRAPS)
+@pytest.mark.parametrize("options", [(), ("--live",)])
+def test_a_content_that_no_body_can_carry_sends_nothing(
+    scenario: Path, graph: Loopback, tmp_path: Path, content: str, options: tuple[str, ...]
+) -> None:
+    """YAML knows more than JSON does; the error names the file and the step or kind."""
+    contents = tmp_path / "contents.yaml"
+    contents.write_text(content, "utf-8")
+    came = forward(scenario, *options, "--base-url", graph.url, *TO, "--content", str(contents))
+    assert (came.exit_code, came.exc_info and came.exc_info[0]) == (1, SystemExit), came.output
+    assert graph.log == []
+    assert f"{contents}: " in came.output
+    assert TRAPS[content] in came.output
+
+
+def test_a_content_is_the_same_shown_and_sent(
+    scenario: Path, graph: Loopback, tmp_path: Path
+) -> None:
+    """Keys that YAML reads as numbers are texts in both."""
+    contents = tmp_path / "contents.yaml"
+    contents.write_text("answer: {body: Hi, 1: yes}\n", "utf-8")
+    shown = '{"body": "Hi", "1": true}'
+    assert shown in forward(scenario, *TO, "--content", str(contents)).output
+    assert live(scenario, graph, "--content", str(contents)).exit_code == 0
+    assert texts(graph)[0] == shown
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("answr: {body: Hi}", "`answr` is no step or kind of what is sent here; expected one of"),
+        ("step-0004: {body: Hi}", "`step-0004` is no step or kind of what is sent here"),
+        ("customer: {body: Hi}", "`customer` is no step or kind"),
+        ("answer: Hi", "`answer` has no object; expected one as in a body, such as {body: Hello}"),
+        ("answer: [Hi]", "`answer` has no object"),
+        ("template:", "`template` has no object"),
+        ("contacts: {name: Ana}", "`contacts` has no list; expected one of contacts"),
+    ],
+)
+def test_a_content_of_nothing_sends_nothing(
+    scenario: Path, graph: Loopback, tmp_path: Path, content: str, says: str
+) -> None:
+    """Misspelt, or no object: without its content a message would have another's words."""
+    contents = tmp_path / "contents.yaml"
+    contents.write_text(content, "utf-8")
+    came = live(scenario, graph, "--content", str(contents))
+    assert (came.exit_code, graph.log) == (2, [])
+    assert f"{contents}: {says}" in came.output
+
+
+def test_a_content_file_may_serve_many_scenarios(
+    tmp_path: Path, scenario: Path, graph: Loopback
+) -> None:
+    """Kinds that this one does not send are passed over; that of `contacts` is a list."""
+    contents = tmp_path / "contents.yaml"
+    contents.write_text(
+        "image: {id: '1'}\ncontacts: [{name: {formatted_name: Ana}}]\ntemplate: {components: []}\n",
+        "utf-8",
+    )
+    assert live(scenario, graph, "--content", str(contents)).exit_code == 0
+    assert graph.sends[2]["template"] == {
+        "name": "order_update",
+        "language": {"code": "en_US"},
+        "components": [],
+    }
+    other = tmp_path / "other.yaml"
+    other.write_text(
+        "scenario: a\npolicy: cloud-api\nsteps:\n- {at: 0s, customer: text}\n"
+        "- {at: 1s, business: contacts}\n- {at: 2s, id: card, business: contacts}\n",
+        "utf-8",
+    )
+    contents.write_text(
+        "contacts: [{name: {formatted_name: Ana}}]\ncard: [{name: {formatted_name: Bob}}]\n",
+        "utf-8",
+    )
+    assert live(other, graph, "--content", str(contents)).exit_code == 0
+    names = [body["contacts"][0]["name"]["formatted_name"] for body in graph.sends[4:]]
+    assert names == ["Ana", "Bob"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--to", f"custmer={ANA}"), "`custmer` is no contact of what is sent here"),
+        (("--number", "buisness=1"), "`buisness` is no business number of what is sent here"),
+        (("--number", "quiet=1"), "`quiet` is no business number of what is sent here"),
+    ],
+)
+def test_a_name_of_nobody_sends_nothing(
+    scenario: Path, graph: Loopback, options: tuple[str, ...], says: str
+) -> None:
+    """Names are those of sends; who is only asked about is sent nothing."""
+    scenario.write_text(f"{SCENARIO}  - {{at: 28h, ask: text, number: quiet}}\n", "utf-8")
+    came = live(scenario, graph, *options)
+    assert (came.exit_code, graph.log) == (2, [])
+    assert says in came.output
+    assert "did you mean" in came.output or "quiet" in says
+
+
+def test_without_sends_there_is_nobody_to_name(tmp_path: Path) -> None:
+    """The error then lists no names."""
+    path = tmp_path / "a.yaml"
+    path.write_text("scenario: a\npolicy: cloud-api\nsteps:\n- {at: 0s, ask: text}\n", "utf-8")
+    came = forward(path, "--to", f"customer={ANA}")
+    assert came.exit_code == 2
+    assert came.output.endswith("`customer` is no contact of what is sent here\n")
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["http://[::1", "http://:x/", "http://", "foo", "ftp://x", "http://a:99999", "http://..", ""],
+)
+def test_what_is_no_address_sends_nothing(scenario: Path, base_url: str) -> None:
+    """It is said before the journal is begun, so nothing is unknown later."""
+    came = forward(scenario, "--live", *TO, "--base-url", base_url)
+    assert came.exit_code == 2
+    assert f"--base-url: `{base_url}` is no address" in came.output
+    assert not list(scenario.parent.glob("*.journal"))
+
+
+@pytest.mark.parametrize("token", ["ü", "EAA\nsecret", "EAA secret"])
+def test_what_is_no_token_sends_nothing(scenario: Path, graph: Loopback, token: str) -> None:
+    """The error does not show it."""
+    came = forward(scenario, "--live", "--base-url", graph.url, *TO, token=token)
+    assert (came.exit_code, graph.log) == (2, [])
+    assert "WHATSAPP_TOKEN: the token has characters that no token has" in came.output
+    assert not {"ü", "secret"} & set(re.split(r"\W+", came.output))
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf", "1e300", "1e-300", "5e-324", "0.001"])
+def test_what_is_no_speed_sends_nothing(scenario: Path, graph: Loopback, speed: str) -> None:
+    """Neither all at once by accident, nor with waits longer than a year."""
+    came = live(scenario, graph, "--speed", speed)
+    assert (came.exit_code, graph.log) == (2, [])
+    assert "speed" in came.output
+
+
+def test_an_empty_language_sends_nothing(scenario: Path, graph: Loopback) -> None:
+    """WhatsApp would refuse it."""
+    came = live(scenario, graph, "--language", "")
+    assert (came.exit_code, graph.log) == (2, [])
+    assert "--language is empty" in came.output
+
+
+@pytest.mark.parametrize(
+    ("templates", "steps", "sent"),
+    [
+        ("{en_US: paused, de: paused}", ["status: approved, language: de"], "de"),
+        (
+            "{en_US: approved, de: paused}",
+            ["status: approved, language: de", "status: disabled, language: en_US"],
+            "de",
+        ),
+        ("{fr: disabled, de: paused}", ["status: approved"], "fr"),
+    ],
+)
+def test_a_language_is_one_that_is_approved_then(
+    tmp_path: Path, graph: Loopback, templates: str, steps: list[str], sent: str
+) -> None:
+    """The statuses of the start are followed by what the platform reports."""
+    path = tmp_path / "a.yaml"
+    told = "".join(f"- {{at: 1s, platform: {{template: hi, {step}}}}}\n" for step in steps)
+    path.write_text(
+        f"scenario: a\npolicy: cloud-api\ntemplates: {{hi: {templates}}}\nsteps:\n{told}"
+        "- {at: 1h, business: {template: hi}}\n"
+        "- {at: 2h, platform: {template: hi, status: disabled}}\n",
+        "utf-8",
+    )
+    came = live(path, graph)
+    assert came.exit_code == 0, came.output
+    assert [body["template"]["language"] for body in graph.sends] == [{"code": sent}]
+
+
+def test_a_template_is_refused_by_its_category_only(tmp_path: Path, graph: Loopback) -> None:
+    """The gate that decides again knows the categories too."""
+    (tmp_path / "quiet.policy.yaml").write_text(
+        "policy: quiet\nextends: cloud-api\nrefusals:\n"
+        "- {id: Q1, reason: template_category, kinds: [{template: marketing}], text: no ads}\n",
+        "utf-8",
+    )
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "scenario: a\npolicy: quiet.policy.yaml\n"
+        "templates: {order: {status: approved, category: utility}}\n"
+        "steps:\n- {at: 1s, business: {template: order}}\n",
+        "utf-8",
+    )
+    came = live(path, graph)
+    assert (came.exit_code, len(graph.log)) == (0, 1), came.output
+
+
 def test_two_contacts_cannot_be_one(tmp_path: Path, graph: Loopback) -> None:
-    """Their windows are two."""
+    """Their windows are two, and one number has many spellings."""
     path = tmp_path / "a.yaml"
     path.write_text(
         "scenario: a\npolicy: cloud-api\nsteps:\n- {at: 0s, customer: text, contact: x}\n"
@@ -171,8 +388,14 @@ def test_two_contacts_cannot_be_one(tmp_path: Path, graph: Loopback) -> None:
         "- {at: 3s, business: text, contact: y}\n",
         "utf-8",
     )
-    came = live(path, graph, "--to", f"x={ANA}", "--to", f"y={ANA}")
-    assert (came.exit_code, graph.log) == (2, [])
+    spelt = f"+{ANA[0]} ({ANA[1:4]}) {ANA[4:7]}-{ANA[7:]}"
+    for other in (ANA, f"+{ANA}", spelt):
+        came = forward(path, "--live", *TO[:2], "--to", f"x={ANA}", "--to", f"y={other}")
+        assert came.exit_code == 2
+        assert "two contacts of the scenario cannot be one phone number" in came.output
+    here = ("--base-url", f"{graph.url}/v24.0")
+    came = forward(path, "--live", *here, *TO[:2], "--to", f"x={ANA}", "--to", "y=+16505550000")
+    assert (came.exit_code, len(graph.log)) == (0, 2), came.output
 
 
 def test_one_case_only(tmp_path: Path, graph: Loopback) -> None:
@@ -252,6 +475,30 @@ def test_the_unknown_is_listed_and_settled_by_its_status(
     assert (came.exit_code, len(graph.log)) == (exit_code, 4), came.output
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ([("wamid.1", "sent"), ("wamid.1", "failed")], "failed: 131026 by its status"),
+        ([("wamid.1", "failed"), ("wamid.1", "sent")], "failed: 131026 by its status"),
+        ([("wamid.1", "failed"), ("wamid.2", "sent")], "sent earlier: wamid.2"),
+        ([("wamid.1", "sent"), ("wamid.2", "failed")], "sent earlier: wamid.1"),
+    ],
+)
+def test_what_was_taken_can_fail_later(
+    scenario: Path, graph: Loopback, tmp_path: Path, said: list[tuple[str, str]], told: str
+) -> None:
+    """Then it was not sent, unless the send left twice and the other message went."""
+    graph.script.append("drop")
+    live(scenario, graph)
+    mark = graph.sends[0]["biz_opaque_callback_data"]
+    statuses = tmp_path / "hooks.jsonl"
+    statuses.write_bytes(b"\n".join(status(mark, each, id_) for id_, each in said))
+    came = live(scenario, graph, "--statuses", str(statuses))
+    assert told in came.output
+    assert "settled by their status: 1" in came.output
+    assert came.exit_code == (1 if told.startswith("failed") else 0)
+
+
 def test_the_unknown_is_sent_again_when_asked(scenario: Path, graph: Loopback) -> None:
     """Only the unknown, and once."""
     graph.script.append("drop")
@@ -282,7 +529,28 @@ def test_a_journal_is_of_one_plan(scenario: Path, graph: Loopback) -> None:
     assert "this journal is of another scenario" in came.output
 
 
-@pytest.mark.parametrize("content", [b"hello\n", b"[]\n", b'{"journal":9}\n', b"\xff\n"])
+HEAD = b'{"journal":1,"run":"0123456789ab","plan":"plan"}\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"hello\n",
+        b"[]\n",
+        b'{"journal":9}\n',
+        b"\xff\n",
+        b"[" * 9000 + b"\n",
+        b'{"settings": {"everything": "in one line"}}',
+        b"{}",
+        b"a word",
+        b"line one\nprecious last line without newline",
+        b"\nprecious",
+        b'{"journal":1,"run":"","plan":"plan"}\ncut',
+        HEAD.replace(b'plan"}', b'other"}') + b'{"send":',
+        HEAD + b"hello\ncut",
+        HEAD + b'{"send":"1","is":"of a later version"}\n{"send":',
+    ],
+)
 def test_another_file_is_no_journal(tmp_path: Path, content: bytes) -> None:
     """It is left as it is."""
     path = tmp_path / "j"
@@ -306,6 +574,16 @@ def test_a_cut_line_never_happened(tmp_path: Path) -> None:
             journal.leaving("2")
         assert known in ({"1": "unknown"}, {})
         assert path.read_bytes().endswith(b"\n")
+
+
+@pytest.mark.parametrize("cut", range(len(HEAD)))
+def test_a_journal_that_hardly_began_begins_anew(tmp_path: Path, cut: int) -> None:
+    """A kill while the first line is written leaves a part of it, and nothing has left yet."""
+    path = tmp_path / "j"
+    path.write_bytes(HEAD[:cut])
+    with Journal(path, "plan") as journal:
+        assert (journal.fates, len(journal.run)) == ({}, 12)
+    assert len(path.read_bytes()) == len(HEAD)
 
 
 def test_a_journal_is_used_by_one_at_a_time(tmp_path: Path) -> None:

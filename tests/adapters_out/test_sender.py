@@ -14,6 +14,7 @@ import pytest
 from tests.adapters_out.bodies import BSUID
 from tests.adapters_out.conftest import ANA, BOB, NUMBER, outcomes, sent_ids
 from tests.adapters_out.loopback import Loopback, error
+from wa_fsm.adapters.graph import Failed
 from wa_fsm.adapters.pace import PairRate, back_off
 from wa_fsm.adapters.sender import CloudApiSender, OutcomeUnknown, SendError
 from wa_fsm.clock import ManualClock
@@ -216,6 +217,57 @@ def test_what_never_reached_whatsapp_is_tried_again(gate: Gatekeeper, waits: Wai
     assert (caught.value.left, len(waits.slept)) == (False, 1)
 
 
+def test_what_cannot_be_sent_at_all_is_not_tried_again(gate: Gatekeeper, waits: Waits) -> None:
+    """Such as to a protocol that nobody speaks; nothing left."""
+
+    def unspoken(request: httpx.Request) -> httpx.Response:
+        raise httpx.UnsupportedProtocol("gopher")
+
+    transport, told = httpx.MockTransport(unspoken), list[Failed]()
+    sender = CloudApiSender(gate, NUMBER, token="x", transport=transport, sleep=waits.sleep)
+    with sender, pytest.raises(SendError) as caught:
+        sender.send(body("text", {"body": "hi"}), failed=told.append)
+    assert (caught.value.left, waits.slept) == (False, [])
+    assert [(each.status, each.transient) for each in told] == [(0, False)]
+
+
+def test_an_error_remembers_that_an_attempt_arrived(gate: Gatekeeper, waits: Waits) -> None:
+    """Though the last one did not."""
+    answers = [httpx.Response(500, json=error(131000)), httpx.ConnectError("no route")]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        came = answers.pop(0)
+        if isinstance(came, Exception):
+            raise came
+        return came
+
+    transport = httpx.MockTransport(answer)
+    sender = CloudApiSender(
+        gate, NUMBER, token="x", transport=transport, tries=2, sleep=waits.sleep
+    )
+    with sender, pytest.raises(SendError) as caught:
+        sender.text(ANA, "hi")
+    assert (caught.value.left, caught.value.status, answers) == (True, 0, [])
+
+
+@pytest.mark.parametrize("base_url", ["http://[::1", "foo", "ftp://x", "https://x/v24.0?a=b", ""])
+def test_what_is_no_address_has_no_sender(gate: Gatekeeper, base_url: str) -> None:
+    """It is said at once, not after an attempt."""
+    with pytest.raises(ValueError, match="is no address; expected one such as"):
+        CloudApiSender(gate, NUMBER, token="x", base_url=base_url)
+
+
+@pytest.mark.parametrize("said", [float("nan"), object(), "\ud800"])
+def test_a_body_that_is_no_json_never_leaves(
+    graph: Loopback, sender: CloudApiSender, gate: Gatekeeper, said: Any
+) -> None:
+    """It is found before the send is decided, or said to leave."""
+    left = list[str]()
+    with pytest.raises((ValueError, TypeError)):
+        sender.send(body("text", {"body": said}), leaving=lambda: left.append("it"))
+    assert (left, graph.log, outcomes(gate)) == ([], [], [])
+
+
 def test_the_pair_rate_is_respected(graph: Loopback, sender: CloudApiSender, waits: Waits) -> None:
     """45 at once, then one per 6 seconds; another contact has a rate of its own."""
     for _ in range(47):
@@ -230,6 +282,37 @@ def test_the_pair_rate_is_that_of_the_person(sender: CloudApiSender, waits: Wait
     for _ in range(23):
         sender.text(ANA, "hi")
         sender.text(f"+1 (650) 555-{ANA[-4:]}", "hi")
+    assert waits.slept == [6]
+
+
+def test_what_did_not_leave_uses_up_no_pair_rate(gate: Gatekeeper, waits: Waits) -> None:
+    """A refused send, or one that reached nobody, leaves its place to the next."""
+    down = [True] * 50
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if down and down.pop():
+            raise httpx.ConnectError("no route")
+        return httpx.Response(200, json={"messages": [{"id": "wamid.1"}]})
+
+    sender = CloudApiSender(
+        gate,
+        NUMBER,
+        token="x",
+        tries=1,
+        transport=httpx.MockTransport(answer),
+        clock=lambda: waits.now,
+        sleep=waits.sleep,
+    )
+    with sender:
+        for _ in range(50):
+            with pytest.raises(SendRefused):
+                sender.text(BOB, "hi")
+            with pytest.raises(SendError):
+                sender.text(ANA, "hi")
+        assert waits.slept == []
+        for _ in range(46):
+            sender.text(ANA, "hi")
+            sender.template(BOB, "order_update", "en_US")
     assert waits.slept == [6]
 
 
@@ -277,6 +360,19 @@ def test_the_token_is_nowhere(
     assert graph.log[0].headers["authorization"] == f"Bearer {SECRET}"
     assert SECRET not in "".join(shown) + caplog.text
     assert SECRET not in str(list(gate.store.export()))
+
+
+def test_a_token_that_whatsapp_repeats_is_not_shown(
+    graph: Loopback, sender: CloudApiSender
+) -> None:
+    """The rest of what it said is."""
+    said = {"message": f"Malformed token {SECRET}", "code": 190, "error_data": {"details": SECRET}}
+    graph.script.append((401, {"error": said}))
+    told = list[Failed]()
+    with pytest.raises(SendError) as caught:
+        sender.send(body("text", {"body": "hi"}), failed=told.append)
+    assert (str(caught.value), caught.value.text) == ("Malformed token …: …",) * 2
+    assert SECRET not in "".join([*traceback.format_exception(caught.value), repr(told)])
 
 
 def test_a_redirect_is_not_followed(graph: Loopback, sender: CloudApiSender) -> None:

@@ -34,6 +34,10 @@ class Bearer(httpx.Auth):
     def __repr__(self) -> str:
         return "Bearer(…)"
 
+    def without(self, text: str) -> str:
+        """A text of WhatsApp's, which may repeat the token, without it."""
+        return text.replace(self._value, "…")
+
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Called by httpx for each request."""
         request.headers["Authorization"] = f"Bearer {self._value}"

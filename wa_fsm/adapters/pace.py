@@ -54,6 +54,12 @@ class PairRate:
             return delay
         return 0.0
 
+    def back(self, number: str, contact: str) -> None:
+        """Give a place back: nothing left on it."""
+        with self._lock:
+            if (number, contact) in self._full:
+                self._full[number, contact] -= self._every
+
 
 def back_off(code: int | None, tries: int, jitter: Seconds = random.random) -> float:
     """How many seconds to wait before the next try.

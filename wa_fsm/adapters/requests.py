@@ -51,7 +51,8 @@ class GateAdapter(BaseAdapter):
         self, request: requests.PreparedRequest, *args: Any, **options: Any
     ) -> requests.Response:
         """Send, or answer in WhatsApp's place."""
-        return gated(self.door, self._inner.send, request, *args, **options)
+        once = _tries_once(self._inner)
+        return gated(self.door, self._inner.send, once, request, *args, **options)
 
     def close(self) -> None:
         """Close what sends. The gate stays open."""
@@ -92,7 +93,7 @@ class install:  # noqa: N801  # read as a verb: `with install(gate):`
             def inner(*inner_args: Any, **inner_options: Any) -> requests.Response:
                 return before(adapter, *inner_args, **inner_options)
 
-            return gated(door, inner, request, *args, **options)
+            return gated(door, inner, _tries_once(adapter), request, *args, **options)
 
         setattr(send, _SEEN, True)
         self._ours: Any = send
@@ -123,9 +124,14 @@ class install:  # noqa: N801  # read as a verb: `with install(gate):`
 
 
 def gated(
-    door: Door, send: _Send, request: requests.PreparedRequest, *args: Any, **options: Any
+    door: Door,
+    send: _Send,
+    once: bool,
+    request: requests.PreparedRequest,
+    *args: Any,
+    **options: Any,
 ) -> requests.Response:
-    """Decide one request, and let `send` send it."""
+    """Decide one request, and let `send` send it, which makes one attempt only if `once`."""
     method, url = request.method or "GET", request.url or ""
     if getattr(request, _SEEN, False) or not needs_body(method, url, request.headers):
         return send(request, *args, **options)
@@ -140,7 +146,7 @@ def gated(
             response = send(request, *args, **options)
             content = cast(bytes, response.content)  # reads it, and keeps it for the caller
         except BaseException as error:
-            entered.lost(left=not _never_left(error))
+            entered.lost(left=not (once and _never_left(error)))
             raise
         entered.came_back(response.status_code, content)
         return response
@@ -151,6 +157,15 @@ def gated(
 def _body(body: Any) -> Body:
     """The body where it can be looked at without using it up."""
     return body if isinstance(body, (bytes, str)) else b"" if body is None else None
+
+
+def _tries_once(adapter: BaseAdapter) -> bool:
+    """Whether an error of this adapter's is that of its only attempt.
+
+    urllib3 tries again by itself, even after the request has left, and tells of the last attempt
+    only.
+    """
+    return isinstance(adapter, HTTPAdapter) and adapter.max_retries.total in (0, False)
 
 
 def _never_left(error: BaseException) -> bool:

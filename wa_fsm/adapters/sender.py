@@ -13,7 +13,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
@@ -27,6 +28,8 @@ from wa_fsm.adapters.httpx import NEVER_LEFT
 from wa_fsm.adapters.pace import PairRate, Seconds, Sleep, back_off
 from wa_fsm.gatekeeper import Gatekeeper
 from wa_fsm.identity import canonical
+from wa_fsm.sending import SendRefused
+from wa_fsm.stores.base import StoreError
 
 BASE_URL: Final = "https://graph.facebook.com/v24.0"
 
@@ -43,10 +46,10 @@ class SendError(Exception):
         left: whether any attempt reached WhatsApp.
     """
 
-    def __init__(self, failed: Failed) -> None:
+    def __init__(self, failed: Failed, left: bool) -> None:
         super().__init__(failed.text or f"HTTP {failed.status}")
         self.code, self.status, self.text = failed.code, failed.status, failed.text
-        self.left = failed.status != 0
+        self.left = left
 
 
 class OutcomeUnknown(Exception):
@@ -87,7 +90,7 @@ class CloudApiSender:
         jitter: see ``back_off``.
 
     Raises:
-        ValueError: there is no token.
+        ValueError: there is no token, or `base_url` is no address.
     """
 
     def __init__(
@@ -106,12 +109,13 @@ class CloudApiSender:
         jitter: Seconds = random.random,
     ) -> None:
         self.number = number
-        self._url = f"{base_url.rstrip('/')}/{number}/messages"
+        self._url = f"{address_of(base_url)}/{number}/messages"
         self._door, self._tries = Door(gate, Graph(direct_send=direct_send)), tries
         self._pair = PairRate(clock, sleep)
         self._sleep, self._jitter = sleep, jitter
+        self._bearer = Bearer(token)
         self._client = httpx.Client(
-            auth=Bearer(token),
+            auth=self._bearer,
             transport=transport,
             timeout=timeout,
             follow_redirects=False,
@@ -195,10 +199,10 @@ class CloudApiSender:
         found = self._door.dialect.classify("POST", self._url, body)
         if isinstance(found, NotASend):
             raise ValueError(f"this sends no message: {found.why}")
+        request, left = self._client.build_request("POST", self._url, json=body), False
+        attempt = partial(self._attempt, found, body, request, leaving)
         for tries in range(1, self._tries + 1):
-            if isinstance(found, Send):
-                self._pair.wait(self.number, canonical(found.names[0]))
-            outcome = self._attempt(found, body, leaving)
+            outcome = self._in_turn(found, attempt) if isinstance(found, Send) else attempt()
             if isinstance(outcome, Went):
                 wa_id = outcome.names[0] if outcome.names else ""
                 return SentMessage(outcome.id, wa_id, outcome.accepted, tries)
@@ -206,15 +210,30 @@ class CloudApiSender:
                 raise OutcomeUnknown(outcome.why)
             if failed is not None:
                 failed(outcome)
+            left = left or _reached(outcome)
             if not outcome.transient or tries == self._tries:
-                raise SendError(outcome)
+                raise SendError(outcome, left)
             self._sleep(back_off(outcome.code, tries, self._jitter))
         raise AssertionError("the loop ends by itself")
+
+    def _in_turn(self, found: Send, attempt: Callable[[], Outcome]) -> Outcome:
+        """An attempt at its place in the pair rate, which only what left uses up."""
+        contact = canonical(found.names[0])
+        self._pair.wait(self.number, contact)
+        try:
+            outcome = attempt()
+        except (SendRefused, StoreError):
+            self._pair.back(self.number, contact)
+            raise
+        if not _reached(outcome):
+            self._pair.back(self.number, contact)
+        return outcome
 
     def _attempt(
         self,
         found: Send | Misfit,
         body: Mapping[str, Any],
+        request: httpx.Request,
         leaving: Callable[[], None] | None,
     ) -> Outcome:
         ticket = self._door.ticket(found, body)
@@ -225,16 +244,20 @@ class CloudApiSender:
             self._settle(ticket, Failed(0, None, "held back"))
             raise
         try:
-            response = self._client.post(self._url, json=body)
+            response = self._client.send(request)
         except NEVER_LEFT as error:
             text = f"WhatsApp was not reached: {type(error).__name__}"
-            return self._settle(ticket, Failed(0, None, text, True))
+            transient = not isinstance(error, httpx.UnsupportedProtocol)
+            return self._settle(ticket, Failed(0, None, text, transient))
         except BaseException as error:
             outcome = self._settle(ticket, Unknown(type(error).__name__))
             if isinstance(error, httpx.HTTPError):
                 return outcome
             raise
-        return self._settle(ticket, outcome_of(response.status_code, response.content))
+        outcome = outcome_of(response.status_code, response.content)
+        if isinstance(outcome, Failed):
+            outcome = replace(outcome, text=self._bearer.without(outcome.text))
+        return self._settle(ticket, outcome)
 
     @staticmethod
     def _settle(ticket: Ticket | None, outcome: Outcome) -> Outcome:
@@ -256,3 +279,24 @@ class CloudApiSender:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def address_of(base_url: str) -> str:
+    """The address of an API, without a slash at its end.
+
+    Raises:
+        ValueError: nothing can be sent there.
+    """
+    try:
+        url = httpx.URL(base_url)
+        whole = url.host.encode("idna") and url.scheme in ("http", "https")
+    except (httpx.InvalidURL, ValueError):  # `encode`, as the resolver does it later
+        whole = False
+    if not whole or (url.port or 0) > 65535 or url.query or url.fragment:
+        raise ValueError(f"`{base_url}` is no address; expected one such as `{BASE_URL}`")
+    return base_url.rstrip("/")
+
+
+def _reached(outcome: Outcome) -> bool:
+    """Whether the request may have reached WhatsApp."""
+    return not isinstance(outcome, Failed) or outcome.status != 0
