@@ -19,15 +19,17 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
+from wa_fsm.clock import Clock
 from wa_fsm.decision import Decision, UndecidedReason
-from wa_fsm.decisionlog import Mode
+from wa_fsm.decisionlog import DecisionLog, Mode
 from wa_fsm.events import Message
 from wa_fsm.expiring import Expiring, Lease
 from wa_fsm.gatekeeper import Gatekeeper, Learnable
 from wa_fsm.lookback import Accuracy, ContactHistory
+from wa_fsm.policy import Policy
 from wa_fsm.sending import Sending
 from wa_fsm.situation import Situation
-from wa_fsm.stores.base import Written
+from wa_fsm.stores.base import Store, Written
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -105,8 +107,8 @@ class AsyncGatekeeper:
 
     Args:
         gate: a gatekeeper to stand before; None: one is made of the other arguments.
-        arguments: as ``Gatekeeper`` takes them. Opening a store may wait for a server, so inside a
-            running loop prefer ``await AsyncGatekeeper.open(…)``.
+        arguments: as ``Gatekeeper`` takes them. To open a store and to read it first may wait for
+            a server, so inside a running loop prefer ``await AsyncGatekeeper.open(…)``.
     """
 
     def __init__(self, gate: Gatekeeper | None = None, **arguments: Any) -> None:
@@ -115,6 +117,26 @@ class AsyncGatekeeper:
         self.gate = gate if gate is not None else Gatekeeper(**arguments)
         self._threads = _threads()
         self._pid = os.getpid()
+
+    @property
+    def policy(self) -> Policy:
+        """By which rules."""
+        return self.gate.policy
+
+    @property
+    def store(self) -> Store:
+        """Where facts are kept. What is asked of it directly blocks."""
+        return self.gate.store
+
+    @property
+    def now(self) -> Clock:
+        """The clock."""
+        return self.gate.now
+
+    @property
+    def decisions(self) -> DecisionLog:
+        """The decision log of this process; see ``flush`` to write it."""
+        return self.gate.decisions
 
     @classmethod
     async def open(cls, **arguments: Any) -> Self:
@@ -166,6 +188,14 @@ class AsyncGatekeeper:
     ) -> Decision:
         """Refuse a send for a reason of an adapter's own; see ``Gatekeeper.refuse``."""
         return await self.call(self.gate.refuse, number, contact, message, reason)
+
+    def name_of(self, contact: str) -> str:
+        """The form in which a contact's name is kept; see ``Gatekeeper.name_of``."""
+        return self.gate.name_of(contact)
+
+    def id_of(self, message_id: str) -> str:
+        """The form in which an id is kept; see ``Gatekeeper.id_of``."""
+        return self.gate.id_of(message_id)
 
     def mode(self, number: str) -> Mode:
         """How this number is treated; see ``Gatekeeper.mode``."""
@@ -227,9 +257,10 @@ class AsyncGatekeeper:
         await self.call(self.gate.flush)
 
     async def close(self) -> None:
-        """Write what is gathered, let go of the store and of the threads."""
+        """Write what is gathered, let go of store and threads. A later call opens them again."""
         await self.call(self.gate.close)
-        self._threads.shutdown(wait=False)
+        threads, self._threads = self._threads, _threads()  # which begin when they are needed
+        threads.shutdown(wait=False)
 
     async def __aenter__(self) -> Self:
         return self

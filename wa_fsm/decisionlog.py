@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import threading
 from collections import Counter, deque
@@ -27,6 +28,7 @@ Asked: TypeAlias = Literal["check", "sending"]
 Hook: TypeAlias = Callable[[str], None]
 
 GATHERED: Final = 256
+_log: Final = logging.getLogger("wa_fsm.decisions")
 _row_of: Final[Any] = tuple.__new__  # a NamedTuple's own is a Python function, and this is hot
 
 
@@ -110,10 +112,11 @@ class DecisionLog:
 
     Args:
         store: where rows go; None keeps none.
-        hook: is given each row as a line of JSON, when it is written.
+        hook: is given each row as a line of JSON, when it is written. What goes wrong with it
+            concerns only the log: it is counted, and said once to ``logging``.
 
     Attributes:
-        lost: rows that could not be written, and that nothing depended on.
+        lost: rows that could not be written or given to the hook, and that nothing depended on.
     """
 
     def __init__(self, store: Store | None, hook: Hook | None) -> None:
@@ -131,6 +134,7 @@ class DecisionLog:
         self._ids = itertools.count(1)
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self.lost = 0
+        self._complained = False
 
     @property
     def counters(self) -> Counter[tuple[str, str, str]]:
@@ -199,7 +203,9 @@ class DecisionLog:
                 self._store.write(Batch(log=rows))
         except StoreError:
             self.lost += len(rows)
-        self.tell(rows)
+            self._untold(rows)  # which are lost already
+        else:
+            self.tell(rows)
 
     def _taken(self) -> list[LogRow]:
         """What was gathered, counted, as rows; none where nobody wants them."""
@@ -211,9 +217,22 @@ class DecisionLog:
 
     def tell(self, rows: Sequence[LogRow]) -> None:
         """Give rows that were written to the hook."""
-        if self._hook is not None:
-            for row in rows:
+        self.lost += self._untold(rows)
+
+    def _untold(self, rows: Sequence[LogRow]) -> int:
+        """Give rows to the hook; how many it did not take."""
+        if self._hook is None:
+            return 0
+        untold = 0
+        for row in rows:
+            try:
                 self._hook(row_json(row))
+            except Exception as error:  # of the user's code: the decision stands all the same
+                untold += 1
+                if not self._complained:
+                    self._complained = True
+                    _log.error("`on_decision` failed: %s", type(error).__name__)
+        return untold
 
 
 _LOGS: WeakSet[DecisionLog] = WeakSet()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -55,6 +56,7 @@ from wa_fsm.stores.base import (
     LogRow,
     Status,
     Store,
+    StoreError,
     StoreUnavailable,
     Written,
     fact_of,
@@ -87,8 +89,9 @@ class Gatekeeper:
         on_store_error: ``raise`` StoreUnavailable, or ``refuse`` with that reason.
         contact_key: a secret by which names of contacts, and ids of messages because they hold a
             phone number, are kept as keyed hashes.
-        on_decision: is given each entry of the decision log as a line of JSON.
-        log: whether the decision log is kept in the store.
+        on_decision: is given each entry of the decision log as a line of JSON. What it raises is
+            counted and changes nothing.
+        log: whether the decision log is kept in the store, with what became of each send.
 
     Raises:
         PolicyError, ValueError: an argument that cannot be.
@@ -124,7 +127,10 @@ class Gatekeeper:
         self._table = table_of(self.policy)
         self._folds = Folds(self.policy, self.store)
         self._source = templates
-        self._registry: tuple[int, Registry] = (0, registry_of(templates, ()))
+        # Beside it the number of the statuses that were read; None: they never were.
+        self._registry: tuple[int | None, Registry] = (None, registry_of(templates, ()))
+        with suppress(StoreError, ValueError):  # a question that hangs on it will say so
+            self._read_templates()
         self.decisions = DecisionLog(self.store if log else None, on_decision)
 
     # -- learning ----------------------------------------------------------------------------
@@ -146,23 +152,32 @@ class Gatekeeper:
         if isinstance(events, _FACTS):  # alone, as most of them come
             return self.store.write(Batch((self._fact(events, when, 0),)))
         several = (events,) if isinstance(events, _EVENTS) else events
-        return self.store.write(self._batch(several, when))
+        batch = self._batch(several, when)
+        return self.store.write(batch if self.decisions.kept else batch._replace(outcomes=()))
 
     def seed(self, learnt: Iterable[tuple[Sequence[Learnable], datetime | None]]) -> Written:
         """Learn what happened before the first day, all of it together or not at all.
 
+        What became of sends is kept without a log too: whoever seeds a store is often another
+        than who keeps its log.
+
         Args:
-            learnt: events with the instant of their arrival; None: when they happened.
+            learnt: events with the instant of their arrival; None: when they happened. Of one
+                template or message, what arrived at one instant was learnt in the order given.
 
         Raises:
             StoreUnavailable: nothing was learnt.
             ValueError: an event's window would close beyond the year 9999.
         """
         parts = []
+        # Only beside others does an event need a place, so that to seed more moves no other.
+        places: dict[tuple[datetime, str, str], dict[Learnable, int]] = {}
         for events, arrived in learnt:
             for event in events:
-                when = arrived if arrived is not None else getattr(event, "at", None)
-                parts.append(self._batch((event,), instant(when) if when else self.now()))
+                given = arrived if arrived is not None else getattr(event, "at", None)
+                when = instant(given) if given else self.now()
+                beside = places.setdefault((when, *_subject(event)), {})
+                parts.append(self._batch((event,), when, beside.setdefault(event, len(beside))))
         return self.store.write(
             Batch(
                 [fact for part in parts for fact in part.facts],
@@ -172,9 +187,9 @@ class Gatekeeper:
             )
         )
 
-    def _batch(self, events: Iterable[Learnable], arrived: datetime) -> Batch:
+    def _batch(self, events: Iterable[Learnable], arrived: datetime, before: int = 0) -> Batch:
         facts, links, statuses, outcomes = [], [], [], []
-        for order, event in enumerate(events):
+        for order, event in enumerate(events, before):
             if isinstance(event, (*_FACTS, SendFailed)):
                 facts.append(self._fact(event, arrived, order))
                 if isinstance(event, SendFailed):
@@ -315,9 +330,9 @@ class Gatekeeper:
                 number, name, now, at
             )
             registry = self._templates(statuses)
+            decision = decide_at(self._table, point, then, running, message, registry, would)
         except StoreUnavailable as error:
             return self._without_store(message, now if at is None else instant(at), error)
-        decision = decide_at(self._table, point, then, running, message, registry, would)
         if empty and decision.reason == "never_opened":
             return self._of_a_stranger(decision)
         return decision
@@ -330,16 +345,18 @@ class Gatekeeper:
 
     def _without_store(self, message: Message, at: datetime, error: StoreUnavailable) -> Decision:
         """What can be said when the store is down: what holds in every state, or nothing."""
-        registry = self._registry[1]
+        number, registry = self._registry
         situation = situation_at(self._table, START, at, None)
-        if isinstance(message, Template) and self._same_everywhere(message, registry, at):
-            return decide_in(self._table, situation, message, registry)
+        with suppress(StoreUnavailable):  # of the registry: then nothing can be said
+            if number is not None and self._same_everywhere(message, registry, at):
+                return decide_in(self._table, situation, message, registry)
         if not self._refuses_on_error:
             raise error
-        decision = decide_in(self._table, situation, message, registry)
-        return undecided(decision, "store_unavailable")
+        return undecided(decide_in(self._table, situation, message), "store_unavailable")
 
-    def _same_everywhere(self, message: Template, registry: Registry, at: datetime) -> bool:
+    def _same_everywhere(self, message: Message, registry: Registry, at: datetime) -> bool:
+        if not isinstance(message, Template):
+            return False
         status = registry.status(message, at)
         known = 0 if status is None else REGISTERED | (APPROVED if status == "approved" else 0)
         answers = [self._table.fire(state, "template", known) for state in STATES]
@@ -347,10 +364,12 @@ class Gatekeeper:
 
     def _templates(self, statuses: int) -> Registry:
         number, registry = self._registry
-        if number != statuses:
-            number, learnt = self.store.statuses()
-            registry = registry_of(self._source, learnt)
-            self._registry = (number, registry)
+        return registry if number == statuses else self._read_templates()
+
+    def _read_templates(self) -> Registry:
+        number, learnt = self.store.statuses()
+        registry = registry_of(self._source, learnt)
+        self._registry = (number, registry)
         return registry
 
     def mode(self, number: str) -> Mode:
@@ -488,7 +507,16 @@ class Gatekeeper:
 
 
 def _hashed(key: bytes, text: str) -> str:
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]
+
+
+def _subject(event: Learnable) -> tuple[str, str]:
+    """What an event speaks of: of several about one, it matters which was learnt first."""
+    if isinstance(event, TemplateStatus):
+        return "template", event.name
+    if isinstance(event, (SendFailed, Delivered)):
+        return "fate", event.message_id
+    return ("out" if isinstance(event, Sent) else "in"), getattr(event, "id", "")
 
 
 def _policy(policy: Policy | str, margin: timedelta | str | None) -> Policy:

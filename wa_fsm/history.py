@@ -294,15 +294,14 @@ class History:
         places, seconds = self._places, now.timestamp()
         return bisect_right(places, seconds, key=lambda place: place[0])
 
-    def _conversation(self, index: int) -> Conversation:
+    def _conversation(self, index: int) -> Conversation | None:
         began = self._begins
         n = len(began) if index else 0
         if n and began[-1].place > self._places[index - 1]:
             n = bisect_right(began, self._places[index - 1], key=place_of)
         if n == 0:  # it began before the first fact, so in the fold that this one goes on from
             assert self.start is not None
-            assert self.start.conversation is not None
-            return self.start.conversation
+            return self.start.conversation  # None where another policy folded, by which none ran
         first = began[n - 1]
         origin = first.answer.begins if first.answer else None
         known = first.conversation

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from wa_fsm.aio import AsyncGatekeeper
 from wa_fsm.stores.base import StoreError
 
 if TYPE_CHECKING:
@@ -24,12 +25,14 @@ class GatekeeperCollector(Collector):
     processes share; they go down when the log is pruned, so they are a gauge.
 
     Args:
-        gate: whose counters.
+        gate: whose counters; of one for asyncio they are read without it, in the scrape's thread.
         every: how often the log is read through for disagreements, at most.
     """
 
-    def __init__(self, gate: Gatekeeper, every: timedelta = timedelta(minutes=5)) -> None:
-        self._gate = gate
+    def __init__(
+        self, gate: Gatekeeper | AsyncGatekeeper, every: timedelta = timedelta(minutes=5)
+    ) -> None:
+        self._gate = gate.gate if isinstance(gate, AsyncGatekeeper) else gate
         self._every = every
         self._read: datetime | None = None
         self._disagreed: dict[str, int] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from wa_fsm.decision import Decision
 from wa_fsm.decisionlog import Entry
@@ -25,6 +25,10 @@ class SendRefused(Exception):
     def __init__(self, decision: Decision) -> None:
         super().__init__(decision.text)
         self.decision = decision
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that it comes through from another process."""
+        return type(self), (self.decision,), self.__dict__
 
 
 class Sending:
@@ -50,7 +54,8 @@ class Sending:
         self._names = names
         self._contact = names[0]
         self._message = message
-        self._again: Entry | None = None if again is None else again.entry
+        # An attempt that the store kept from being decided has no entry: the one before it counts.
+        self._again: Entry | None = None if again is None else getattr(again, "entry", again._again)
         self.outcome = ""
 
     def __enter__(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_SHOWN = 20  # bad lines that are shown; the others are counted
+MOST_DAYS = 36_500  # a hundred years, for which there are dates
 
 uri = click.argument("uri", metavar="URI")
 contact_key = click.option(
-    "--contact-key", envvar="WA_FSM_CONTACT_KEY", help="As the gatekeeper's, if it has one."
-)
+    "--contact-key", envvar="WA_FSM_CONTACT_KEY", show_envvar=True,
+    help="As the gatekeeper's, if it has one.",
+)  # fmt: skip
 
 
 @click.group("store")
@@ -49,8 +52,13 @@ def init(uri: str) -> None:
 @uri
 def check(uri: str) -> None:
     """Say what is wrong with the store; nothing: it is sound."""
-    with _opened(uri) as store:
-        found = list(store.check())
+    try:
+        with _opened(uri) as store:
+            found = list(store.check())
+    except click.ClickException as error:
+        if not _is_damage(error.__cause__):
+            raise
+        found = [error.message]
     for each in found:
         click.echo(each)
     if found:
@@ -117,7 +125,7 @@ def import_(uri: str, file: Any) -> None:
                 continue
             try:
                 yield row_of(line)
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
+            except ValueError as error:
                 raise click.ClickException(f"{file.name}:{number}: {error}") from None
 
     with _opened(uri, new=True) as store:
@@ -128,12 +136,15 @@ def import_(uri: str, file: Any) -> None:
 @command.command("prune")
 @uri
 @click.option("--policy", "spec", required=True, metavar="SPEC", help="By which rules to fold.")
-@click.option("--log-days", type=click.IntRange(0), default=90, show_default=True,
+@click.option("--log-days", type=click.IntRange(0, MOST_DAYS), default=90, show_default=True,
               help="Keep decisions of this many days.")  # fmt: skip
 def prune(uri: str, spec: str, log_days: int) -> None:
-    """Fold old facts, forget old decisions, give space back. Answers stay the same."""
+    """Fold old facts, forget old decisions, give space back. Answers stay the same.
+
+    Claims on windows that may still be open stay, however few days of decisions are kept.
+    """
     from wa_fsm.clock import system_clock
-    from wa_fsm.folds import tidy
+    from wa_fsm.folds import keep_for, tidy
 
     from .specs import policy_of
 
@@ -143,7 +154,9 @@ def prune(uri: str, spec: str, log_days: int) -> None:
             tidy(policy, store, number, contact)
             for number, contact in _progress(store.keys(), "folding")
         )
-        pruned = store.prune(system_clock() - timedelta(days=log_days))
+        now = system_clock()
+        before = now - timedelta(days=log_days)
+        pruned = store.prune(before, claims=min(before, now - keep_for(policy)))
         store.compact()
     click.echo(f"{folded} facts folded, {pruned} decisions and claims forgotten")
 
@@ -158,7 +171,15 @@ def forget(uri: str, contact: str, contact_key: str | None) -> None:
 
     with _opened(uri) as store:
         gate = Gatekeeper(policy="cloud-api", store=store, log=False, contact_key=contact_key)
-        click.echo(f"{gate.forget(contact)} rows erased")
+        erased = gate.forget(contact)
+    click.echo(f"{erased} rows erased")
+    if not erased:
+        nothing = "nothing is known under this name"
+        if contact_key is None:
+            needs = "a store with hashed names needs --contact-key (or WA_FSM_CONTACT_KEY)"
+            click.echo(f"{nothing}; {needs}", err=True)
+        else:
+            click.echo(f"{nothing} with this key; is it the gatekeeper's?", err=True)
 
 
 @contextmanager
@@ -177,16 +198,30 @@ def _opened(uri: str, *, new: bool = False) -> Iterator[Store]:
         finally:
             store.close()
     except (StoreError, ValueError) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(str(error)) from error
     except ImportError as error:
         raise click.ClickException(f"{error}; install wa-fsm with the store's extra") from None
 
 
 def _must_be_there(uri: str) -> None:
-    """A misspelt path must not become a new, empty store."""
+    """A misspelt path must not become a new, empty store, nor an empty file."""
     path = _file_of(uri)
-    if path is not None and not os.path.exists(path):
-        raise click.ClickException(f"`{path}` is not there; `wa-sim store init` makes a new store")
+    if path is None:
+        return
+    new = "`wa-sim store init` makes a new store"
+    if not os.path.exists(path):
+        raise click.ClickException(f"`{path}` is not there; {new}")
+    if not os.path.getsize(path):
+        raise click.ClickException(f"`{path}` is empty; put a backup in its place, or {new}")
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    """Whether this came of a file that is there, can be read and is no sound database."""
+    from wa_fsm.stores.sqlite_schema import code_of
+
+    cause = error.__cause__ if error is not None else None
+    damaged = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return isinstance(cause, sqlite3.Error) and code_of(cause) in damaged
 
 
 def _file_of(uri: str) -> str | None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +19,8 @@ from tests.adapters_out.bodies import BSUID, GROUP, to
 from tests.adapters_out.conftest import ANA, BOB, NINE, NUMBER, gate_at, outcomes, sent_ids
 from tests.adapters_out.loopback import Loopback, error
 from wa_fsm import CustomerMessage, FreeForm, Sent
-from wa_fsm.adapters.door import Door
+from wa_fsm.adapters.classify import Send
+from wa_fsm.adapters.door import Door, Ticket
 from wa_fsm.adapters.httpx import AsyncGateTransport, GateTransport
 from wa_fsm.adapters.requests import GateAdapter
 from wa_fsm.clock import ManualClock
@@ -192,6 +194,35 @@ def test_a_send_that_cannot_be_recorded_is_owed(
         store.down = frozenset()
         client.post(url, json=text())
     assert (door.owed, sent_ids(gate)) == (0, ["wamid.00001", "wamid.00002"])
+
+
+def test_however_many_sends_are_owed_each_is_paid(clock: ManualClock) -> None:
+    """None is forgotten, and no send waits until all of them are written."""
+    gate, store = failing(clock)
+    door = Door(gate)
+    store.down = frozenset({"write"})
+    for i in range(4200):
+        door.learn(partial(gate.record, Sent(NUMBER, ANA, NINE, f"wamid.{i:05}", FreeForm())))
+    assert (door.owed, sent_ids(gate)) == (4200, [])
+    store.down = frozenset()
+    left = []
+    while door.owed:
+        door.learn(lambda: None)
+        left.append(door.owed)
+    assert left == list(range(4100, -1, -100))
+    assert len(sent_ids(gate)) == 4200
+
+
+def test_any_text_may_name_a_contact(clock: ManualClock) -> None:
+    """A name with half of a character is judged, and known again, like any other."""
+    gate = gate_at(clock, mode="observe")
+    door = Door(gate)
+    send = Send(NUMBER, ("half \ud83d",), FreeForm(), "text")
+    for _ in range(2):
+        ticket = door.ticket(send, b"{}")
+        assert isinstance(ticket, Ticket)
+        ticket.came_back(500, b"{}")
+    assert sum(gate.report().values()) == 1
 
 
 def test_observe_passes_everything_and_reports(graph: Loopback, clock: ManualClock) -> None:

@@ -242,6 +242,35 @@ def test_a_file_that_has_gone(filled):
     assert len(facts_of(store, "c7")) == 100
 
 
+def test_an_empty_file_in_the_place_of_a_store(filled):
+    """It is never an empty store, it stays as it is, and a backup put back is used at once."""
+    store, folder = filled
+    path = folder / "gate.db"
+    for leftover in ("gate.db-wal", "gate.db-shm"):
+        (folder / leftover).unlink(missing_ok=True)
+    (folder / "new.db").touch()
+    os.replace(folder / "new.db", path)
+    calls = [lambda: store.read(N, "c7"), lambda: wrote(store, fact()), lambda: [*store.export()]]
+    for call in calls * 2:
+        with pytest.raises(StoreUnavailable, match=r"gate\.db` is empty: put a backup in its"):
+            call()
+    assert ["is empty" in each for each in store.check()] == [True]
+    assert path.stat().st_size == 0
+    os.replace(folder / "backup.db", path)
+    assert len(facts_of(store, "c7")) == 100
+
+
+def test_a_store_that_was_cut_to_nothing(filled):
+    """The file is the same one, and what was in it has gone: that is said, too."""
+    store, folder = filled
+    assert facts_of(store) == set()  # a connection is open now
+    store.close()
+    os.truncate(folder / "gate.db", 0)
+    for call in (lambda: store.read(N, "c7"), lambda: wrote(store, fact())):
+        with pytest.raises(StoreUnavailable):
+            call()
+
+
 def test_a_log_file_that_is_cut_off(tmp_path):
     """Half of the last transaction in the journal: it is as if it had never been begun."""
     path = tmp_path / "gate.db"

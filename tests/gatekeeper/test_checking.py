@@ -3,7 +3,7 @@
 import pytest
 
 from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, MINUTE, MS, NINE, SECOND
-from wa_fsm import CustomerCall, CustomerMessage, Template, TemplateStatus
+from wa_fsm import CustomerCall, CustomerMessage, SendFailed, Sent, Template, TemplateStatus
 from wa_fsm.gatekeeper import Gatekeeper
 from wa_fsm.stores import StoreUnavailable
 from wa_fsm.stores.base import Written
@@ -139,6 +139,25 @@ def test_template_statuses_are_learnt(anywhere):
     assert asked == ["template_approved", "template_not_approved"]
 
 
+@pytest.mark.parametrize("groups", ["one", "each"])
+def test_what_is_seeded_together_keeps_its_order(anywhere, groups):
+    """Of equals the one learnt later holds, of several failures the first: in one call or line."""
+    events = [
+        CustomerMessage("shop", "ana", NINE - HOUR, "in.1"),
+        Sent("shop", "ana", NINE, "out.1", FREE),
+        SendFailed("shop", "ana", NINE, "out.1", 131047),
+        SendFailed("shop", "ana", NINE, "out.1", 131026),
+        TemplateStatus("x", "paused", NINE),
+        TemplateStatus("x", "approved", NINE),
+    ]
+    lines = [(events, NINE)] if groups == "one" else [([event], None) for event in events]
+    first, again = anywhere.gate.seed(lines), anywhere.gate.seed(lines)
+    assert (first, again) == (Written(5, 1), Written(0, 6))
+    assert anywhere.gate.seed(lines + lines) == Written(0, 12)
+    assert anywhere.asked() == "window_expired"
+    assert anywhere.asked(Template("x")) == "template_approved"
+
+
 # -- the first day -------------------------------------------------------------------------------
 
 
@@ -220,6 +239,57 @@ def test_the_last_known_statuses_hold_while_the_store_is_down(world):
     assert world.asked(HELLO) == "template_not_approved"
     world.store.down = True
     assert world.asked(HELLO) == "template_not_approved"
+    world.store.down = False
+
+
+@pytest.mark.parametrize("on_store_error", ["raise", "refuse"])
+def test_the_statuses_are_read_before_the_first_question(world, on_store_error):
+    """A gate that was never asked knows them too when the store goes down."""
+    world.gate.record(
+        [TemplateStatus("hello", "paused", NINE), TemplateStatus("x", "approved", NINE)]
+    )
+    gate = world.another(on_store_error=on_store_error)
+    world.store.down = True
+    asked = [gate.check("shop", "ana", Template(name)).reason for name in ("hello", "x")]
+    assert asked == ["template_not_approved", "template_approved"]
+    world.store.down = False
+
+
+def test_statuses_that_were_never_read_are_not_guessed(world):
+    """A gate that was made while the store was down says nothing of templates until it is back."""
+    world.gate.record(
+        [TemplateStatus("hello", "paused", NINE), TemplateStatus("x", "approved", NINE)]
+    )
+    world.store.down = True
+    raises, refuses = (world.another(on_store_error=how) for how in ("raise", "refuse"))
+    for name in ("hello", "x", "other"):
+        assert refuses.check("shop", "ana", Template(name)).reason == "store_unavailable"
+        with pytest.raises(StoreUnavailable):
+            raises.check("shop", "ana", Template(name))
+    world.store.down = False
+    for gate in (raises, refuses):
+        asked = [gate.check("shop", "ana", Template(name)).reason for name in ("hello", "x")]
+        assert asked == ["template_not_approved", "template_approved"]
+
+
+@pytest.mark.parametrize("store_is_down", [False, True])
+def test_a_registry_that_cannot_be_read_is_a_store_that_cannot(world, store_is_down):
+    """An account that was never read: an error, or with `refuse` a refusal with that reason."""
+
+    class Account:
+        def status(self, template, at):
+            raise StoreUnavailable("HTTP 401")
+
+        def any_approved(self, at):
+            return False
+
+    raises, refuses = (
+        world.another(templates=Account(), on_store_error=how) for how in ("raise", "refuse")
+    )
+    world.store.down = store_is_down
+    assert refuses.check("shop", "ana", HELLO).reason == "store_unavailable"
+    with pytest.raises(StoreUnavailable):
+        raises.check("shop", "ana", HELLO)
     world.store.down = False
 
 

@@ -120,6 +120,14 @@ def test_contacts_may_be_kept_as_keyed_hashes(anywhere):
     assert not anywhere.another(contact_key=b"other").check("shop", "US.1349", FREE).allowed
 
 
+def test_any_text_may_be_kept_as_a_keyed_hash(world):
+    """A name and an id with half of a character too, as JSON may bring them."""
+    gate = world.another(contact_key="secret")
+    gate.record(CustomerMessage("shop", "half \ud83d", NINE, "wamid.\udc00"))
+    assert gate.check("shop", "half \ud83d", FREE).allowed
+    assert not gate.check("shop", "half \ud83e", FREE).allowed
+
+
 def test_a_person_is_forgotten_by_any_name(anywhere):
     """In facts, log, claims and aliases of all numbers; everybody else stays."""
     anywhere.gate.record(SameContact(("a", "b")))
@@ -200,6 +208,20 @@ def test_what_comes_later_than_a_fold_is_kept_and_changes_nothing(anywhere):
     assert anywhere.ids() == ["late", "late", "in.1"]
     late = anywhere.gate.history("shop", "ana").too_late
     assert ["out", "fail"] == [fact.role for fact in late]
+
+
+@pytest.mark.parametrize("more", [0, 40])
+def test_another_policy_can_go_on_from_a_fold(anywhere, more):
+    """Though by that one no conversation runs in which this one finds itself."""
+    anywhere.sent(NINE, "old", HELLO)
+    anywhere.clock.move_to(NINE + 20 * DAY)
+    for number in range(1 + more):
+        anywhere.sent(NINE + 20 * DAY, f"new.{number}", HELLO)
+    assert anywhere.gate.tidy("shop", "ana") == 1
+    gate = anywhere.another(policy="textbook")
+    asked = gate.check("shop", "ana", FREE)
+    assert (asked.reason, asked.conversation) == ("awaiting_reply", None)
+    assert gate.window("shop", "ana").state == "business_opened"
 
 
 def test_a_failure_is_folded_with_its_send(world):

@@ -1,12 +1,16 @@
 """`sending`: decided at the moment of the send, and what became of it."""
 
+import copy
+import pickle
+
 import pytest
 
-from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, MINUTE, MS, NINE
-from wa_fsm import Template
+from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, MINUTE, MS, NINE, SECOND
+from wa_fsm import SendFailed, Template
 from wa_fsm.events import Delivered
 from wa_fsm.sending import SendRefused
 from wa_fsm.stores import StoreUnavailable
+from wa_fsm.stores.base import LogRow
 
 
 def outcomes(world):
@@ -35,6 +39,16 @@ def test_it_is_decided_again_at_the_send(world):
         raise AssertionError("nothing leaves")
     assert refused.value.decision.reason == "window_expired"
     assert (outcomes(world), world.ids()) == (["refused"], ["in.1"])
+
+
+def test_a_refusal_comes_through_from_another_process(world):
+    """It is the same after it was pickled: its text, its decision, what was noted beside it."""
+    with pytest.raises(SendRefused) as refused, world.gate.sending("shop", "ana", FREE):
+        pass
+    refused.value.add_note("in the worker")
+    for again in (pickle.loads(pickle.dumps(refused.value)), copy.copy(refused.value)):
+        assert (str(again), again.decision) == (str(refused.value), refused.value.decision)
+        assert again.__notes__ == ["in the worker"]
 
 
 def test_a_send_that_failed_is_no_fact(world):
@@ -109,6 +123,25 @@ def test_what_happened_inside_is_not_hidden_by_the_store(world):
         left()
     world.store.down = False
     assert world.gate.decisions.lost == 1
+
+
+def test_an_attempt_that_was_never_decided_counts_as_none(world):
+    """The store was down on entering: the next attempt takes the place of the one before that."""
+    with world.gate.sending("shop", "ana", HELLO) as first:
+        first.failed(131000)
+    world.store.down = True
+    kept_out = world.gate.sending("shop", "ana", FREE, again=first)
+    alone = world.gate.sending("shop", "ana", FREE)
+    for send in (kept_out, alone):
+        with pytest.raises(StoreUnavailable):
+            send.__enter__()
+    world.store.down = False
+    with world.gate.sending("shop", "ana", HELLO, again=kept_out) as send:
+        send.sent("out.1")
+    assert outcomes(world) == ["sent"]
+    with world.gate.sending("shop", "ana", HELLO, again=alone) as send:
+        send.sent("out.2")
+    assert outcomes(world) == ["sent", "sent"]
 
 
 def test_a_failure_before_its_send_waits_for_it(anywhere):
@@ -201,6 +234,17 @@ def test_what_whatsapp_refuses_at_once_is_listed(anywhere):
     assert found.refused_but_delivered == ()
 
 
+@pytest.mark.parametrize("codes", [(131047, 131026), (131026, 131047)])
+def test_one_of_several_failures_is_a_disagreement(anywhere, codes):
+    """Whichever failure is processed first, a refusal for the window among them is listed."""
+    anywhere.wrote()
+    sent_by(anywhere, FREE, "out.1")
+    for code in codes:
+        anywhere.failed(code, arrived=NINE + (1 if code == 131047 else 2) * SECOND)
+    found = anywhere.gate.accuracy().allowed_but_refused
+    assert [row.outcome for row in found] == ["failed 131047"]
+
+
 # -- the decision log ----------------------------------------------------------------------------
 
 
@@ -275,6 +319,44 @@ def test_a_log_may_be_left_out(world):
     gate.check("shop", "ana", FREE)
     gate.close()
     assert (len(lines), list(world.store.log())) == (2, [])
+
+
+def test_without_a_log_nothing_waits_for_one(world):
+    """What becomes of sends is kept for the log only; whoever seeds leaves that to its keeper."""
+    gate = world.another(log=False)
+    gate.record([Delivered("shop", "ana", NINE, f"out.{i}") for i in range(9)])
+    gate.record(Delivered("shop", "ana", NINE, "out.9"))
+    gate.record(SendFailed("shop", "ana", NINE, "out.1", 131047))
+    rows = [row for row in world.store.export() if isinstance(row, LogRow)]
+    assert (rows, world.ids()) == ([], ["out.1"])
+    sent_by(world, HELLO, "out.2")
+    gate.seed([([SendFailed("shop", "ana", NINE, "out.2", 131047)], None)])
+    assert outcomes(world) == ["failed 131047"]
+
+
+def test_a_hook_that_fails_changes_nothing(world, caplog):
+    """It replaces no refusal, hides nothing, undoes nothing: it is counted, and said once."""
+
+    def bad(line):
+        raise OSError(f"disk full: {line}")
+
+    gate = world.another(on_decision=bad)
+    with pytest.raises(SendRefused), gate.sending("shop", "ana", FREE):
+        pass
+    with pytest.raises(ZeroDivisionError), gate.sending("shop", "ana", HELLO):
+        raise ZeroDivisionError
+    with gate.sending("shop", "ana", HELLO) as send:
+        send.sent("out.1")
+    assert (gate.decisions.lost, send.outcome, world.ids()) == (3, "sent", ["out.1"])
+    for _ in range(300):
+        gate.check("shop", "ana", HELLO)
+    gate.flush()
+    assert (gate.decisions.lost, len(list(world.store.log()))) == (303, 303)
+    gate.check("shop", "ana", HELLO)
+    world.store.down = True
+    gate.flush()
+    assert gate.decisions.lost == 304
+    assert [record.getMessage() for record in caplog.records] == ["`on_decision` failed: OSError"]
 
 
 def test_the_log_is_kept_for_a_time(world):

@@ -29,9 +29,11 @@ class Breakable:
         self.down = False
 
     def __getattr__(self, name):
-        if self.down and name not in ("began", "close"):
-            raise StoreUnavailable("the store is cut off")
-        return getattr(self.store, name)
+        found = getattr(self.store, name)
+        return self._cut_off if self.down and name not in ("began", "close") else found
+
+    def _cut_off(self, *args):
+        raise StoreUnavailable("the store is cut off")
 
 
 class World:

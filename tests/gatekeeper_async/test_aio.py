@@ -83,18 +83,18 @@ def facts(gate):
 def test_it_has_the_surface_of_the_gatekeeper():
     """Whatever a Gatekeeper can be asked, with the same arguments, this one can."""
     for name, ours in inspect.getmembers(Gatekeeper, inspect.isfunction):
-        if name.startswith("_") or name in (
-            "same",
-            "decide_now",
-            "record_sent",
-            "name_of",
-            "id_of",
-        ):
+        if name.startswith("_") or name in ("same", "decide_now", "record_sent"):
             continue
         theirs = getattr(AsyncGatekeeper, name)
         assert list(inspect.signature(theirs).parameters) == list(
             inspect.signature(ours).parameters
         ), name
+    gate, _ = made(contact_key="secret")
+    asked = AsyncGatekeeper(gate)
+    for name in (name for name in vars(gate) if not name.startswith("_")):
+        assert getattr(asked, name) is getattr(gate, name), name
+    assert asked.name_of("+4915112345678") == gate.name_of("4915112345678")
+    assert asked.id_of("out.1") == gate.id_of("out.1") != "out.1"
 
 
 def test_the_answers_are_those_of_the_gatekeeper():
@@ -192,6 +192,24 @@ def test_it_is_opened_and_closed_beside_the_loop(tmp_path):
     asked = asyncio.run(main())
     assert asked.gate.decisions.waiting == 0
     assert len(list(asked.gate.store.log())) == 1
+    asked.gate.close()
+
+
+def test_it_may_be_closed_twice_and_used_again(tmp_path):
+    """As a store may: what is asked after closing opens it again."""
+
+    async def main():
+        uri = f"sqlite:///{tmp_path}/gate.db"
+        async with AsyncGatekeeper(policy="cloud-api", store=uri) as asked:
+            await asked.record(wrote(at=asked.now()))
+            await asked.close()
+            assert (await asked.check("shop", "ana", FREE)).allowed
+            await asyncio.gather(asked.close(), asked.close())
+        await asked.close()
+        return asked
+
+    asked = asyncio.run(main())
+    assert len(list(asked.store.log())) == 1
     asked.gate.close()
 
 

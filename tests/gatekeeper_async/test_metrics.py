@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from tests.gatekeeper.world import FREE, HELLO, MINUTE, World
+from wa_fsm.aio import AsyncGatekeeper
 
 client = pytest.importorskip("prometheus_client")
 from wa_fsm.metrics import GatekeeperCollector  # noqa: E402  # after the extra is known to be there
@@ -44,6 +46,15 @@ def test_decisions_are_counted_by_number_mode_and_reason(world):
     assert value(registry, "wa_fsm_decisions_total", **told) == 1
     told = {"number": "other", "mode": "observe", "reason": "never_opened"}
     assert value(registry, "wa_fsm_decisions_total", **told) == 1
+
+
+def test_a_gate_for_asyncio_shows_the_same(world):
+    """A collector takes either: the counters are those of the gate behind it."""
+    asked = AsyncGatekeeper(world.gate)
+    asyncio.run(asked.check("shop", "ana", FREE))
+    shown = [client.generate_latest(registered(gate)) for gate in (world.gate, asked)]
+    assert b'reason="never_opened"} 1.0' in shown[0]
+    assert shown[0] == shown[1]
 
 
 def test_what_a_crash_would_lose_is_shown(world):

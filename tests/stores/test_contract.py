@@ -354,15 +354,33 @@ STEPS = {
     "decided again": Batch(log=[ROW]),
     "delivered": Batch(outcomes=[became("out.1", "delivered")]),
     "failed": Batch(outcomes=[became("out.1", "failed 131047")]),
+    "failed otherwise": Batch(outcomes=[became("out.1", "failed 131026")]),
+    "failed in the end": Batch(outcomes=[became("out.1", "failed 63")]),
     "both": Batch(outcomes=[became("out.1", "failed 131047"), became("out.1", "delivered")]),
+    "both otherwise": Batch(
+        outcomes=[became("out.1", code) for code in ("failed 63", "delivered", "failed 131026")]
+    ),
 }
 
 
-@pytest.mark.parametrize("told", [("delivered",), ("failed",), ("both",), ("delivered", "failed")])
-def test_an_outcome_finds_its_decision_in_any_order(store, told):
-    """It waits for the decision, a failure counts before a delivery, and to repeat is nothing."""
+@pytest.mark.parametrize(
+    ("told", "last"),
+    [
+        (("delivered",), "delivered"),
+        (("failed",), "failed 131047"),
+        (("both",), "failed 131047"),
+        (("delivered", "failed"), "failed 131047"),
+        (("failed", "failed otherwise"), "failed 131047"),
+        (("failed otherwise", "failed in the end"), "failed 63"),
+        (("both otherwise",), "failed 63"),
+    ],
+)
+def test_an_outcome_finds_its_decision_in_any_order(store, told, last):
+    """It waits for the decision, and which outcome counts hangs on no order and no repetition.
+
+    A refusal for the window counts before another failure, and any failure before a delivery.
+    """
     steps = ["decided", "decided again", *told, told[0]]
-    last = "delivered" if told == ("delivered",) else "failed 131047"
     for order in sorted(set(permutations(steps))):
         for step in order:
             store.write(STEPS[step])
@@ -662,3 +680,33 @@ def test_a_closed_store_opens_again(store):
     assert facts_of(store) == {fact()}
     store.close()
     store.close()
+
+
+# -- what goes on beside another thing -----------------------------------------------------------
+
+
+def test_an_export_loses_nothing_to_a_fold_meanwhile(two):
+    """What is folded while everything goes out is in the copy: as a fact, as a snapshot or both."""
+    store, copy = two
+    names = [f"c{n}" for n in range(8)]
+    wrote(store, *(fact(contact=name) for name in names), fact("2", NINE + DAY, contact="c0"))
+    store.fold(N, "c0", snapshot(NINE + SECOND), [fact(contact="c0")])
+    rest = iter(names[1:])
+    rows = []
+    for row in store.export():
+        rows.append(row)
+        if name := next(rest, None):
+            store.fold(N, name, snapshot(NINE + SECOND), [fact(contact=name)])
+    copy.load(rows)
+    known = [copy.read(N, name) for name in names]
+    assert [len(each.facts) > 0 or each.snapshot is not None for each in known] == [True] * 8
+
+
+def test_claims_may_be_kept_longer_than_decisions(store):
+    """`prune` forgets decisions before one instant, and claims before another."""
+    store.write(Batch(log=[logged("a", NINE)], outcomes=[became("out.1", arrived=NINE)]))
+    for opener, until in (("old", NINE - DAY - MS), ("new", NINE - DAY)):
+        store.done(claim(opener, until))
+    assert store.prune(NINE + HOUR, claims=NINE - DAY) == 3
+    kept = [row for row in store.export() if not isinstance(row, Began)]
+    assert kept == [Claimed(claim("new", NINE - DAY), True)]

@@ -17,10 +17,13 @@ from tests.stores.rows import (
     N,
     became,
     claim,
+    exported,
     fact,
     facts_of,
     logged,
+    same,
     snapshot,
+    status,
     wrote,
 )
 from wa_fsm import CustomerMessage, FreeForm
@@ -232,12 +235,21 @@ def test_an_address_where_nobody_answers_is_given_up_soon():
     assert time.monotonic() - asked < 10
 
 
-@pytest.mark.parametrize("rest", ["h:no-port:x/%zz", "[::1/x", "h/x?unknown=1"])
+@pytest.mark.parametrize("rest", ["h:no-port:x/%zz", "[::1/x"])
 def test_a_uri_that_cannot_be_read_is_a_value_error_without_the_password(rest):
     """The driver's own message may repeat the URI."""
     with pytest.raises(ValueError, match="cannot be read") as raised:
         opened(f"postgresql://wa:{PASSWORD}@{rest}")
     sentence(raised.value)
+
+
+def test_an_option_that_the_driver_does_not_know_is_named():
+    """And nothing else of the URI is; what may be a piece of the password is not, either."""
+    with pytest.raises(ValueError, match=r"unknown option `durabel` .*`durable`, `pool`") as raised:
+        opened(f"postgresql://wa:{PASSWORD}@h/x?durabel=no")
+    sentence(raised.value)
+    with pytest.raises(ValueError, match="cannot be read"):
+        opened(f"postgresql://wa:a?{PASSWORD}=@h/x")
 
 
 @pytest.mark.parametrize("option", ["durable=maybe", "pool=0", "pool=many"])
@@ -258,7 +270,29 @@ def test_calls_wait_for_a_connection_and_streams_are_not_in_their_way(uri):
     wrote(store, *[fact(f"in.{n}", contact=f"c{n}") for n in range(20)])
     for number, contact in iter(store.keys()):
         assert store.read(number, contact).facts
+    for row in store.export():
+        assert wrote(store, fact("more", contact=f"{row!r:.30}")).new + 1
     together([lambda: store.read(N, "c1")] * 16)
+
+
+def test_an_export_is_of_one_instant(uri):
+    """What is learnt after its first row is in none of its parts."""
+    store = opened(uri)
+
+    def learn(n):
+        row = [fact(f"in.{n}", contact=f"c{n}")]
+        store.write(Batch(row, [same(f"c{n}", f"d{n}")], [status(f"t{n}")], counts={f"a{n}": 1}))
+        store.write(Batch(log=[logged(f"l{n}", NINE + HOUR * n)]))
+        store.fold(N, f"e{n}", snapshot(), [])
+        store.claim(claim(f"in.{n}"), NINE)
+
+    learn(1)
+    before = exported(store)
+    rows = store.export()
+    found = [next(rows)]
+    learn(2)
+    assert sorted([*found, *rows], key=repr) == before
+    assert len(exported(store)) == 2 * len(before) - 1
 
 
 def test_a_stream_that_is_left_early_gives_its_connection_back(uri):

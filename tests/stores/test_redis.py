@@ -281,6 +281,23 @@ def test_a_uri_that_cannot_be_read_is_a_value_error_without_the_password(rest):
     sentence(raised.value)
 
 
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "unix"])
+def test_an_option_that_the_driver_does_not_know_is_named(scheme):
+    """And nothing else of the URI is; what may be a piece of the password is not, either."""
+    with pytest.raises(ValueError, match=r"unknown option `durabel` .*`durable`, `pref") as raised:
+        opened(f"{scheme}://:{PASSWORD}@h/0?durabel=no")
+    sentence(raised.value)
+    with pytest.raises(ValueError, match="cannot be read"):
+        opened(f"{scheme}://:1?{PASSWORD}=@h/0")
+
+
+@pytest.mark.parametrize("option", ["protocol=x", "socket_timeout=x", "db=x"])
+def test_a_value_that_the_driver_does_not_take_is_a_value_error(option):
+    """At once, and not by the first call."""
+    with pytest.raises(ValueError, match="cannot be read"):
+        opened(f"redis://:{PASSWORD}@h/0?{option}")
+
+
 def test_a_forked_child_opens_its_own_connections(uri):
     """Parent and child use one store object at once."""
     fork_and_write(uri)

@@ -136,6 +136,14 @@ def test_a_schema_that_became_newer_is_refused(gate, path, monkeypatch):
         gate.read(N, "ana")
 
 
+def test_an_empty_file_may_become_a_new_store(path):
+    """At the start of a program: so may a file that was made to hold the name."""
+    path.touch()
+    store = SqliteStore(str(path), NOW)
+    assert wrote(store, fact()).new == 1
+    store.close()
+
+
 def test_an_older_schema_is_migrated_forward(gate, path, monkeypatch):
     """Each version's script runs once, in order, all or nothing; rows stay."""
     wrote(gate, fact())

@@ -1,6 +1,8 @@
 """Texts that stores keep: names with any characters, and the lines of an export."""
 
 import itertools
+import json
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -58,6 +60,73 @@ def test_a_line_that_is_no_row_is_a_value_error(line):
     """With the beginning of the line."""
     with pytest.raises(ValueError, match="no row of a store"):
         row_of(line)
+
+
+MS = 1772442000000
+FACT = ["n", "c", "in", "i", MS, MS, 0, "text", MS]
+SENT = ["n", "c", "out", "i", MS, MS, 0, '["hello", null]', MS]
+FAIL = ["n", "c", "fail", "i", MS, MS, 0, "131047", None]
+LOG = ["i", MS, "n", "c", "p", "v", "m", True, "r", "M8", "enforce", "sending", "", ""]
+OPEN = [MS, "user_opened", MS, 0, 0, MS, "talk", "user", MS]
+WHOLE = {
+    "fact": FACT,
+    "log": LOG,
+    "link": ["same", "a", "b"],
+    "status": ["t", "", "approved", MS, MS, 0],
+    "snapshot": ["n", "c", OPEN],
+    "claim": ["n", "c", "i", MS, False],
+    "count": ["a", 1],
+    "began": [MS],
+}
+
+
+def changed(row, n, value):
+    return [*row[:n], value, *row[n + 1 :]]
+
+
+@pytest.mark.parametrize("value", [None, -1, 2, 1.5, 2**63, 10**30, {}, [], [1], "", "nothing"])
+@pytest.mark.parametrize(
+    ("kind", "n"), [(kind, n) for kind, row in WHOLE.items() for n in range(len(row))]
+)
+def test_a_value_of_another_type_is_no_row(kind, n, value):
+    """Each value of each kind of row: what comes in is written back as it was, or refused."""
+    values = [kind, *changed(WHOLE[kind], n, value)]
+    with suppress(ValueError):
+        assert json.loads(row_text(row_of(json.dumps(values)))) == values
+        assert type(value) in (str, int)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "told"),
+    [
+        ("status", ["t", "", "foo", MS, MS, 0], "unknown template status `foo`"),
+        ("fact", changed(FACT, 7, "bogus"), "unknown customer message kind `bogus`"),
+        ("fact", changed(FACT, 2, "off"), "expected one of in, out, fail"),
+        ("fact", changed(FACT, 8, None), "do not belong together"),
+        ("fact", changed(FACT, 5, MS - 1), "do not belong together"),
+        ("fact", changed(FACT, 4, 253370764800000), "beyond year 9999"),
+        ("fact", changed(SENT, 7, "smoke"), "unknown free-form kind `smoke`"),
+        ("fact", changed(SENT, 7, "[" * 100_000), "recursion"),
+        ("fact", changed(SENT, 7, "[]"), "name"),
+        ("fact", changed(SENT, 7, "[1, 2]"), "`name` must be a text"),
+        ("fact", changed(FAIL, 7, "x"), "invalid literal"),
+        ("fact", changed(FAIL, 7, " 470"), "do not belong together"),
+        ("link", ["other", "a", "b"], "expected one of same, next"),
+        ("snapshot", ["n", "c", changed(OPEN, 1, "zz")], "expected one of closed"),
+        ("snapshot", ["n", "c", changed(OPEN, 7, "zz")], "expected one of user, business"),
+        ("snapshot", ["n", "c", changed(OPEN, 2, None)], "a conversation runs while a window"),
+        ("snapshot", ["n", "c", OPEN[:6]], "a conversation runs while a window"),
+        ("snapshot", ["n", "c", OPEN[:8]], "expected 9 values, got 8"),
+        ("snapshot", ["n", "c", changed(OPEN, 1, "expired")], "in closed and expired none"),
+        ("snapshot", ["n", "c", [MS, "user_opened", None, 0, 0, MS]], "a window is open"),
+        ("log", LOG[:12], "expected 14 values, got 12"),
+    ],
+)
+def test_a_row_that_no_store_wrote_is_refused(kind, values, told):
+    """It would break every answer later; the sentence says what is wrong."""
+    with pytest.raises(ValueError, match="no row of a store: ") as raised:
+        row_of(json.dumps([kind, *values]))
+    assert told in str(raised.value)
 
 
 def test_a_snapshot_with_a_conversation_comes_back():

@@ -123,6 +123,30 @@ def test_a_misspelt_path_makes_no_store(sim, uri, tmp_path, command):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", [["check"], ["export"], ["forget"], ["prune"]])
+def test_an_empty_file_makes_no_store(sim, uri, tmp_path, command):
+    """A store that has lost everything is not begun anew in silence."""
+    (tmp_path / "gate.db").touch()
+    more = {"forget": ["ana"], "prune": ["--policy", "cloud-api"]}.get(command[0], [])
+    code, out, err = sim(*command, uri, *more)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: `{tmp_path}/gate.db` is empty; put a backup in its place, or ")
+    assert [each.stat().st_size for each in tmp_path.iterdir()] == [0]
+
+
+def test_a_file_that_cannot_even_be_opened_is_told_with_exit_code_1(sim, uri, tmp_path):
+    """Half of it, or another thing of that name: something is wrong with the store."""
+    sim("init", uri)
+    path = tmp_path / "gate.db"
+    whole = path.read_bytes()
+    for content, told in ((whole[: len(whole) // 2], "damaged"), (b"x" * 4096, "no SQLite data")):
+        path.write_bytes(content)
+        code, out, err = sim("check", uri)
+        assert (code, err, len(out.splitlines())) == (1, "", 1)
+        assert f"{path}`: it is {told}" in out
+        assert sim("export", uri)[0] == 2
+
+
 # -- seed ----------------------------------------------------------------------------------------
 
 
@@ -353,6 +377,29 @@ def test_a_bad_line_of_an_import_is_told(sim, uri, tmp_path):
     assert f"{path}:2: no row of a store" in err
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '["fact","n",4915,"in","id",1,1,0,"text",1]',
+        '["fact","n","c","in","id",1,1,0,"bogus",1]',
+        '["count","a",1000000000000000000000000000000]',
+        '["link","same",1,2]',
+        '["snapshot",1,"c",[1,"expired",null,0,0,null]]',
+        '["snapshot","n","c",[1,"zz",null,0,0,null]]',
+        '["status","t","","foo",1,1,0]',
+        '["log","i",1,"n","c","p","v","m",true,"r","M8","enforce","x",{},[]]',
+        "[" * 100_000,
+    ],
+)
+def test_no_line_of_an_import_breaks_the_store(sim, uri, tmp_path, line):
+    """Told by file and line, exit code 2: neither a traceback nor answers that break later."""
+    path = write(tmp_path, "bad.jsonl", f"{line}\n")
+    code, out, err = sim("import", uri, path)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: {path}:1: no row of a store: ")
+    assert len(err.splitlines()) == 1
+
+
 # -- prune and forget ----------------------------------------------------------------------------
 
 
@@ -381,6 +428,31 @@ def test_pruning_changes_no_answer(sim, uri):
     assert again == (0, "0 facts folded, 0 decisions and claims forgotten\n", "")
 
 
+def test_pruning_gives_no_finished_claim_out_again(sim, uri):
+    """However few days of decisions are kept: a claim stays while its window may be open."""
+    now = datetime.now(UTC)
+    for hours in (200, 23):
+        with Gatekeeper(policy="cloud-api", store=uri, now=ManualClock(now)) as gate:
+            at = now - timedelta(hours=hours)
+            gate.record(CustomerMessage("shop", f"ana.{hours}", at, f"in.{hours}"), at)
+        with Gatekeeper(policy="cloud-api", store=uri, now=ManualClock(at + DAY * 23 / 24)) as gate:
+            for lease in gate.claim_expiring("2h", "1s"):
+                lease.done()
+            gate.check("shop", "ana", FreeForm())
+    said = "0 facts folded, 3 decisions and claims forgotten\n"
+    assert sim("prune", uri, "--policy", "cloud-api", "--log-days", "0") == (0, said, "")
+    with Gatekeeper(policy="cloud-api", store=uri, now=ManualClock(now)) as gate:
+        assert [each.contact for each in gate.expiring("2h")] == ["ana.23"]
+        assert list(gate.claim_expiring("2h", "1s")) == []
+
+
+def test_pruning_takes_days_for_which_there_are_dates(sim, uri):
+    """Others are a usage error."""
+    sim("init", uri)
+    for days, code in (("-1", 2), ("0", 0), ("36500", 0), ("36501", 2), ("999999", 2)):
+        assert sim("prune", uri, "--policy", "cloud-api", "--log-days", days)[0] == code
+
+
 def test_pruning_names_its_policy(sim, uri):
     """There is no default, and an unknown one is a usage error."""
     sim("init", uri)
@@ -395,7 +467,24 @@ def test_a_person_is_forgotten(sim, uri, tmp_path):
     out = sim("export", uri)[1]
     assert not any(name in out for name in ('"ana"', '"DE.1"'))
     assert '"bob"' in out
-    assert sim("forget", uri, "nobody") == (0, "0 rows erased\n", "")
+
+
+def test_to_forget_nobody_is_told(sim, uri, tmp_path, monkeypatch):
+    """The names of a store may be hashed, and without the key nobody is found."""
+    monkeypatch.setenv("WA_FSM_CONTACT_KEY", "secret")
+    sim("seed", uri, write(tmp_path, "b.jsonl", json_lines(LINES)))
+    assert sim("forget", uri, "nobody") == (
+        0, "0 rows erased\n", "nothing is known under this name with this key; is it the "
+        "gatekeeper's?\n",
+    )  # fmt: skip
+    monkeypatch.delenv("WA_FSM_CONTACT_KEY")
+    assert sim("forget", uri, "ana") == (
+        0, "0 rows erased\n", "nothing is known under this name; a store with hashed names needs "
+        "--contact-key (or WA_FSM_CONTACT_KEY)\n",
+    )  # fmt: skip
+    for command in ("forget", "seed"):
+        assert "WA_FSM_CONTACT_KEY" in sim(command, "--help")[1]
+    assert sim("forget", uri, "ana", "--contact-key", "secret")[1] == "4 rows erased\n"
 
 
 # -- stores that cannot be used ------------------------------------------------------------------
@@ -408,6 +497,18 @@ def test_a_uri_that_names_no_store(sim, uri):
     assert (code, out) == (2, "")
     assert uri in err or "memory://" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["mysql://shop:hunter2@db/gate", "redis//:hunter2@h", "shop:hunter2@db://x", "hunter2"],
+)
+def test_a_uri_of_no_store_is_not_repeated(sim, uri):
+    """Only its scheme is, because the rest may hold a password."""
+    code, _, err = sim("init", uri)
+    assert (code, "hunter2" in err) == (2, False)
+    shown = "`mysql://`" if uri.startswith("mysql") else "a URI without SCHEME://"
+    assert f"no store for {shown}; expected memory://, sqlite:///PATH" in err
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "redis"])

@@ -5,7 +5,7 @@ House rules:
 * A request that sends is decided at the moment it leaves; one that is refused makes no request.
 * What left is a fact as soon as WhatsApp's answer names it. Nothing that goes wrong after that may
   look like a failed send: the client would send again. What could not be recorded then is owed,
-  and paid with a later send.
+  and paid with later sends, some with each.
 * Attempts at one message count as one: the same body to the same contact, again after a failure
   that a client would retry.
 * Contents of messages are looked at, hashed for the rule above, and kept nowhere.
@@ -40,6 +40,7 @@ AGAIN: Final = timedelta(minutes=10)
 """For how long after a failed attempt the same request is an attempt at the same message."""
 
 _KEPT: Final = 4096
+_PAID: Final = 100  # debts with one send, so that none waits for all of them
 _SAME_ELSEWHERE: Final = (307, 308)  # by these a client sends the same body to another place
 _log: Final = logging.getLogger("wa_fsm.adapters")
 
@@ -138,7 +139,7 @@ class Door:
         self.dialect: Dialect = dialect if dialect is not None else Graph()
         self._lock = threading.Lock()
         self._attempts: OrderedDict[bytes, Sending] = OrderedDict()
-        self._owed: deque[Callable[[], None]] = deque(maxlen=_KEPT)
+        self._owed: deque[Callable[[], None]] = deque()  # however many: none may be forgotten
 
     @property
     def owed(self) -> int:
@@ -219,14 +220,16 @@ class Door:
         self.gate.record(facts)
 
     def learn(self, fact: Callable[[], None]) -> None:
-        """Record a message that left, and what is still owed. What fails is owed from now on."""
+        """Record a message that left, and of what is still owed some. What fails is owed too."""
         if not self._told(fact):
             self._owed.append(fact)
             return
-        while self._owed:
+        for _ in range(_PAID):
             with self._lock:
                 first = self._owed.popleft() if self._owed else None
-            if first is not None and not self._told(first):
+            if first is None:
+                return
+            if not self._told(first):
                 self._owed.appendleft(first)
                 return
 
@@ -259,4 +262,5 @@ class Door:
 
 def _key(send: Send, body: Body) -> bytes:
     said = body if isinstance(body, bytes) else repr(body).encode("utf-8", "replace")
-    return hashlib.sha256("\0".join((send.number, *send.names)).encode() + b"\0" + said).digest()
+    names = "\0".join((send.number, *send.names)).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(names + b"\0" + said).digest()

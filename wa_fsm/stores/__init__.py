@@ -22,7 +22,7 @@ def open_store(uri: str, now: Clock = system_clock) -> Store:
         StoreUnavailable: it cannot be reached.
         StoreRefused: it must not be used as it is.
     """
-    scheme = uri.partition("://")[0]
+    scheme, separator, _ = uri.partition("://")
     if scheme == "memory":
         from wa_fsm.stores.memory import MemoryStore
 
@@ -39,6 +39,8 @@ def open_store(uri: str, now: Clock = system_clock) -> Store:
         from wa_fsm.stores.redis import RedisStore
 
         return RedisStore.from_uri(uri, now)
+    # The rest of a URI is never repeated: it may hold a password.
+    what = f"`{scheme}://`" if separator and scheme.isalnum() else "a URI without SCHEME://"
     raise ValueError(
-        f"no store for `{uri}`; expected memory://, sqlite:///PATH, postgresql://… or redis://…"
+        f"no store for {what}; expected memory://, sqlite:///PATH, postgresql://… or redis://…"
     )

@@ -31,6 +31,7 @@ from wa_fsm.events import (
     Template,
     instant,
 )
+from wa_fsm.rows import REFUSAL_CODES
 
 SCHEMA: Final = 1
 """The version of what stores write. A newer one is refused, an older one migrated forward."""
@@ -149,6 +150,9 @@ class LogRow(NamedTuple):
     message_id: str = ""
 
 
+WINDOW_REFUSALS: Final = tuple(sorted(f"failed {code}" for code in REFUSAL_CODES))
+"""The outcomes by which WhatsApp says that no window was open."""
+
 WAITS: Final = "status"
 """Who asked, in a row that is no decision: see ``outcome_row``."""
 
@@ -164,12 +168,18 @@ def outcome_row(
 
 
 def settled(known: str, told: str) -> str:
-    """Of two outcomes of one message the one that counts, whichever came first."""
+    """Of two outcomes of one message the one that counts, whichever came first.
+
+    A refusal for the window counts before another failure, and that before a delivery; of two that
+    weigh the same, the greater text. Where nobody has told what became of it, the later word.
+    """
     return known if _weight(known) > _weight(told) else told
 
 
-def _weight(outcome: str) -> int:
-    return 2 if outcome.startswith("failed") else 1 if outcome == "delivered" else 0
+def _weight(outcome: str) -> str:
+    if outcome.startswith("failed"):
+        return f"{3 if outcome in WINDOW_REFUSALS else 2}{outcome}"
+    return f"1{outcome}" if outcome == "delivered" else ""
 
 
 class Batch(NamedTuple):
@@ -299,8 +309,14 @@ class Store(Protocol):
         of a claim, and the greater counter: so it may be done any number of times.
         """
 
-    def prune(self, before: datetime) -> int:
-        """Forget decisions and claims from before an instant; returns how many."""
+    def prune(self, before: datetime, claims: datetime | None = None) -> int:
+        """Forget decisions from before an instant, and claims; returns how many.
+
+        Args:
+            before: decisions of this instant and later ones stay.
+            claims: claims whose lease ended before this go, done or not; None: `before`. A claim
+                must stay for as long as its window may be open, or the window is given out again.
+        """
 
     def forget(self, names: Sequence[str]) -> int:
         """Erase these names in facts, snapshots, log, claims and links; returns how many rows."""

@@ -255,19 +255,20 @@ class MemoryStore:
             until, done = self._claims.get(key, (claim.until, False))
             self._claims[key] = (max(until, claim.until), done or row.done)
 
-    def prune(self, before: datetime) -> int:
+    def prune(self, before: datetime, claims: datetime | None = None) -> int:
         """Forget decisions and claims."""
+        ended = claims or before
         with self._lock:
             rows = [key for key, row in self._log.items() if row.time < before]
             waiting = [key for key, row in self._waiting.items() if row.time < before]
-            claims = [key for key, (until, _) in self._claims.items() if until < before]
+            over = [key for key, (until, _) in self._claims.items() if until < ended]
             for message in waiting:
                 del self._waiting[message]
             for row in rows:
                 del self._log[row]
-            for claim in claims:
+            for claim in over:
                 del self._claims[claim]
-        return len(rows) + len(waiting) + len(claims)
+        return len(rows) + len(waiting) + len(over)
 
     def forget(self, names: Sequence[str]) -> int:
         """Erase names."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 
 def taken(uri: str, defaults: Mapping[str, str]) -> tuple[str, dict[str, str]]:
@@ -32,3 +33,17 @@ def count(name: str, value: str) -> int:
     if not value.isascii() or not value.isdigit() or int(value) < 1:
         raise ValueError(f"`{name}` is a whole number from 1 on, got `{value}`")
     return int(value)
+
+
+def refuse_unknown(found: re.Match[str] | None, uri: str, expected: str) -> None:
+    """Raises ValueError where a driver told of an option that it does not know.
+
+    Args:
+        found: the option's name, in what the driver told. Nothing else of that is repeated.
+        uri: the store's. With an ``@`` after the ``?`` the name may be a piece of a password.
+        expected: the options that there are.
+    """
+    scheme, _, rest = uri.partition("://")
+    if found is not None and "@" not in unquote(rest.partition("?")[2]):
+        text = f"unknown option `{found[1]}` in a {scheme}:// URI; expected {expected}"
+        raise ValueError(text) from None

@@ -16,9 +16,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, LiteralString, Self, TypeVar
+from typing import Any, Final, LiteralString, Self, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import errors
@@ -82,6 +83,8 @@ ATTEMPTS: Final = 8  # of a transaction that met another one in a deadlock
 _NEW, _KNOWN = Written(1, 0), Written(0, 1)
 
 _T = TypeVar("_T")
+_Values: TypeAlias = tuple[Any, ...]
+_Rows: TypeAlias = Callable[..., Iterator[_Values]]
 
 
 class PostgresStore:
@@ -245,8 +248,7 @@ class PostgresStore:
         """All template statuses."""
         with self._pool.connection() as connection:
             rows = connection.execute(sql.ALL_STATUSES).fetchall()
-        learnt = [status_from(plain(row[1:])) for row in rows if row[1] is not None]
-        return rows[0][0], learnt
+        return rows[0][0], list(_statuses(rows))
 
     def openers(self, since: datetime, until: datetime) -> Iterator[Opener]:
         """Facts that may open, in order, page by page."""
@@ -277,8 +279,9 @@ class PostgresStore:
         """Decisions, oldest first, with a cursor on the server."""
         spoken = None if number is None else escaped(number)
         wanted = [escaped(name) for name in names]
-        for row in self._stream((sql.LOG_ROWS, [spoken, spoken, wanted, wanted])):
-            yield log_from(plain(row))
+        with self._view() as rows:
+            for row in rows(sql.LOG_ROWS, [spoken, spoken, wanted, wanted]):
+                yield log_from(plain(row))
 
     def links(self, names: Sequence[str]) -> Sequence[Link]:
         """The links that touch any of these names."""
@@ -295,19 +298,27 @@ class PostgresStore:
 
     def keys(self) -> Iterator[tuple[str, str]]:
         """Every key, with a cursor on the server."""
-        for number, contact in self._stream((sql.KEYS, [])):
-            yield unescaped(number), unescaped(contact)
+        with self._view() as rows:
+            for number, contact in rows(sql.KEYS):
+                yield unescaped(number), unescaped(contact)
 
-    def _stream(self, *parts: Part) -> Iterator[tuple[Any, ...]]:
-        """The rows of some statements, all of one instant."""
+    @contextmanager
+    def _view(self) -> Iterator[_Rows]:
+        """What streams the rows of statements, all of them as they stood at one instant.
+
+        It has a connection beside those that calls wait for, because who reads makes other calls.
+        """
+
+        def rows(statement: LiteralString, values: Sequence[Any] = ()) -> Iterator[_Values]:
+            with connection.cursor(name="wafsm_stream") as cursor:
+                cursor.itersize = PAGE
+                cursor.execute(statement, values)
+                yield from cursor
+
         with self._pool.connection(bounded=False) as connection, connection.transaction():
             connection.execute(sql.STREAM)
             connection.execute(sql.PLANS_OF_STREAM)
-            for statement, values in parts:
-                with connection.cursor(name="wafsm_stream") as cursor:
-                    cursor.itersize = PAGE
-                    cursor.execute(statement, values)
-                    yield from cursor
+            yield rows
 
     # -- keeping house -----------------------------------------------------------------------
 
@@ -333,21 +344,16 @@ class PostgresStore:
 
     def export(self) -> Iterator[Row]:
         """Everything, as it stood at one instant."""
-        yield Began(self.began)
-        yield from self._rows(sql.ALL_LINKS, _link)
-        _, statuses = self.statuses()
-        yield from statuses
-        for number, contact, text in self._stream((sql.ALL_SNAPSHOTS, [])):
-            yield KeySnapshot(unescaped(number), unescaped(contact), snapshot_of(text))
-        yield from self._rows(sql.ALL_FACTS, fact_of)
-        yield from self._rows(sql.ALL_LOG, lambda row: log_from(plain(row)))
-        yield from self._rows(sql.ALL_CLAIMS, lambda row: claimed_from(plain(row)))
-        yield from (Count(name, value) for name, value in self.counts().items())
-
-    def _rows(
-        self, statement: LiteralString, made: Callable[[tuple[Any, ...]], Row]
-    ) -> Iterator[Row]:
-        return (made(row) for row in self._stream((statement, [])))
+        with self._view() as rows:
+            yield from (Began(from_millis(began)) for _, began in rows(sql.META))
+            yield from map(_link, rows(sql.ALL_LINKS))
+            yield from _statuses(rows(sql.ALL_STATUSES))
+            for number, contact, text in rows(sql.ALL_SNAPSHOTS):
+                yield KeySnapshot(unescaped(number), unescaped(contact), snapshot_of(text))
+            yield from map(fact_of, rows(sql.ALL_FACTS))
+            yield from (log_from(plain(row)) for row in rows(sql.ALL_LOG))
+            yield from (claimed_from(plain(row)) for row in rows(sql.ALL_CLAIMS))
+            yield from (Count(unescaped(name), count) for name, count in rows(sql.ALL_COUNTS))
 
     def load(self, rows: Iterable[Row]) -> int:
         """Take rows in, some hundreds at a time."""
@@ -371,9 +377,10 @@ class PostgresStore:
             self.began = min([self.began, *(row.at for row in page if isinstance(row, Began))])
         return count
 
-    def prune(self, before: datetime) -> int:
+    def prune(self, before: datetime, claims: datetime | None = None) -> int:
         """Forget decisions and claims."""
-        return self._delete([(statement, [to_millis(before)]) for statement in sql.PRUNE])
+        ends = [to_millis(before)], [to_millis(claims or before)]
+        return self._delete(list(zip(sql.PRUNE, ends, strict=True)))
 
     def forget(self, names: Sequence[str]) -> int:
         """Erase names."""
@@ -415,6 +422,10 @@ class PostgresStore:
 def _claim_values(claim: Claim) -> list[Any]:
     names = escaped(claim.number), escaped(claim.contact), escaped(claim.opener)
     return [*names, to_millis(claim.until)]
+
+
+def _statuses(rows: Iterable[_Values]) -> Iterator[Status]:
+    return (status_from(plain(row[1:])) for row in rows if row[1] is not None)
 
 
 def _link(row: Sequence[Any]) -> Link:

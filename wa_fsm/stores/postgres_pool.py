@@ -14,6 +14,7 @@ House rules:
 from __future__ import annotations
 
 import os
+import re
 import select
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ from psycopg import conninfo, errors
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
+from wa_fsm.stores import options
 from wa_fsm.stores.base import StoreError, StoreRefused, StoreUnavailable
 
 IDLE: Final = psycopg.pq.TransactionStatus.IDLE
@@ -33,6 +35,10 @@ IDLE: Final = psycopg.pq.TransactionStatus.IDLE
 Values: TypeAlias = Sequence[bytes | None]
 
 _DONE: Final = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+
+OPTIONS: Final = "`durable`, `pool` or one of libpq's"
+
+_UNKNOWN: Final = re.compile(r'invalid URI query parameter: "(\w+)"')
 
 CONNECT_TIMEOUT: Final = 5
 SILENT: Final = {  # how soon a server that has vanished from the network is given up
@@ -129,7 +135,9 @@ class Pool:
     def __init__(self, uri: str, size: int, opened: Callable[[Connection], None]) -> None:
         try:
             parts = conninfo.conninfo_to_dict(uri)
-        except psycopg.Error:  # its text may repeat the URI, password and all
+        except psycopg.Error as error:
+            options.refuse_unknown(_UNKNOWN.search(str(error)), uri, OPTIONS)
+            # The text of others may repeat the URI, password and all.
             raise ValueError(
                 "this postgresql:// URI cannot be read; expected postgresql://USER@HOST:PORT/NAME"
             ) from None

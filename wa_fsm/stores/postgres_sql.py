@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
-from wa_fsm.stores.base import WAITS
+from wa_fsm.stores.base import WAITS, WINDOW_REFUSALS
 
 LOCK: Final = 0x77612D66736D  # "wa-fsm": whoever initialises or migrates holds it
 
@@ -143,11 +143,22 @@ _LOG_GIVEN: Final = f"""unnest(%s::text[], %s::bigint[], %s::text[], %s::text[],
       %s::text[], %s::text[]) as t ({_LOG})"""
 
 
+_REFUSALS: Final = ", ".join(f"'{outcome}'" for outcome in WINDOW_REFUSALS)
+
+
+def _weight(outcome: LiteralString) -> LiteralString:
+    return (
+        f"case when {outcome} in ({_REFUSALS}) then '3' || {outcome}"
+        f" when left({outcome}, 6) = 'failed' then '2' || {outcome}"
+        f" when {outcome} = 'delivered' then '1' || {outcome} else '' end"
+    )
+
+
 def _settled(known: LiteralString, told: LiteralString) -> LiteralString:
     """``base.settled``."""
     return (
-        f"case when left({told}, 6) <> 'failed' and (left({known}, 6) = 'failed'"
-        f" or {known} = 'delivered') then {known} else {told} end"
+        f'case when ({_weight(known)}) collate "C" > ({_weight(told)}) collate "C"'
+        f" then {known} else {told} end"
     )
 
 

@@ -295,15 +295,15 @@ class RedisStore:
         self._wire.run(scripts.FOLD, [self._name(name) for name in names], values)
 
     def export(self) -> Iterator[Row]:
-        """Everything, streamed while it may change: what changes meanwhile may be missed."""
+        """Everything, streamed while it may change: what is learnt meanwhile may be missed.
+
+        Snapshots come after facts, so that what is folded meanwhile is in both and lost in neither.
+        An import takes both: what lies before a snapshot changes nothing.
+        """
         yield Began(self.began)
         with self._wire.client() as client:
             yield from (link_of(text) for text in _got(client.sscan_iter(self._name("links"))))
         yield from self.statuses()[1]
-        with self._wire.client() as client:
-            for pair, text in _got(client.hscan_iter(self._name("snapshots"))):
-                number, contact = map(unescaped, pair.decode().split(NUL))
-                yield KeySnapshot(number, contact, snapshot_of(text))
         keys = self.keys()
         while page := list(islice(keys, PAGE)):
             with self._wire.client() as client, client.pipeline(transaction=False) as pipe:
@@ -312,6 +312,10 @@ class RedisStore:
                 found = pipe.execute()
             for key, fields in zip(page, found, strict=True):
                 yield from (fact_from_field(*key, *entry) for entry in fields.items())
+        with self._wire.client() as client:
+            for pair, text in _got(client.hscan_iter(self._name("snapshots"))):
+                number, contact = map(unescaped, pair.decode().split(NUL))
+                yield KeySnapshot(number, contact, snapshot_of(text))
         yield from self._logged()
         yield from self._claimed()
         yield from (Count(name, value) for name, value in self.counts().items())
@@ -349,10 +353,10 @@ class RedisStore:
                     self.began = from_millis(int(meta))
         return count
 
-    def prune(self, before: datetime) -> int:
+    def prune(self, before: datetime, claims: datetime | None = None) -> int:
         """Forget decisions and claims, some hundreds at a time."""
         count = 0
-        values = [self._prefix, to_millis(before), PAGE]
+        values = [self._prefix, to_millis(before), to_millis(claims or before), PAGE]
         while gone := self._wire.run(scripts.PRUNE, [], values):
             count += gone
         return count

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from wa_fsm.stores.base import WINDOW_REFUSALS
+
 MIGRATIONS: Final[dict[int, str]] = {}
 """From a version to the script that makes the next one of it, ``version`` included. KEYS: none;
 ARGV: the prefix."""
@@ -156,13 +158,18 @@ local function message_of(row)
   local _, length = lengths(row)
   return string.sub(row, #row - length + 1)
 end
+local refusals = {"""
+    + ", ".join(f"['{outcome}'] = true" for outcome in WINDOW_REFUSALS)
+    + """}
 local function weight(outcome)
-  if string.sub(outcome, 1, 6) == 'failed' then return 2 end
-  return outcome == 'delivered' and 1 or 0
+  if string.sub(outcome, 1, 6) == 'failed' then
+    return (refusals[outcome] and '3' or '2') .. outcome
+  end
+  return outcome == 'delivered' and '1' .. outcome or ''
 end
 local function settle(id, outcome)
   local known = redis.call('HGET', outcomes, id)
-  if known and weight(known) > weight(outcome) then return end
+  if known and less_text(weight(outcome), weight(known)) then return end
   redis.call('HSET', outcomes, id, outcome)
 end
 local function put(id, time, row, of, sends)
@@ -181,7 +188,7 @@ function learn.log()
     if known then redis.call('HSET', outcomes, id, known) end
   end
   put(id, time, row, of, sends)
-  if weight(outcome) > 0 then settle(id, outcome) end
+  if weight(outcome) ~= '' then settle(id, outcome) end
   local waits = 'status ' .. message
   local waited = redis.call('HGET', outcomes, waits)
   if waited and message ~= '' then
@@ -303,15 +310,15 @@ return 1
 """
 
 PRUNE: Final = (
-    "local prefix, before, most = ARGV[1], ARGV[2], ARGV[3]"
+    "local prefix, before, claims, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4]"
     + _DROP_LOG
     + """
 local count = 0
-local old = {'-inf', '(' .. before, 'LIMIT', 0, most}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'log:time', unpack(old))) do
-  count = count + drop_log(id)
+local function old(key, before)
+  return redis.call('ZRANGEBYSCORE', prefix .. key, '-inf', '(' .. before, 'LIMIT', 0, most)
 end
-for _, claim in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'claims', unpack(old))) do
+for _, id in ipairs(old('log:time', before)) do count = count + drop_log(id) end
+for _, claim in ipairs(old('claims', claims)) do
   redis.call('SREM', prefix .. 'done', claim)
   count = count + redis.call('ZREM', prefix .. 'claims', claim)
 end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import select
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,10 +18,14 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from wa_fsm.stores import options
 from wa_fsm.stores.base import StoreError, StoreRefused, StoreUnavailable
 
 CONNECT_TIMEOUT: Final = 5
 ANSWER_TIMEOUT: Final = 15
+OPTIONS: Final = "`durable`, `prefix`, `connect_timeout` or one of redis-py's"
+
+_UNKNOWN: Final = re.compile(r"unexpected keyword argument '(\w+)'")
 
 
 class _Line:
@@ -85,7 +90,11 @@ class Wire:
                 socket_timeout=ANSWER_TIMEOUT,
                 retry=Retry(NoBackoff(), 0),
             )
-        except (ValueError, TypeError):  # their text may repeat the URI, password and all
+            pool = self._client.connection_pool
+            pool.connection_class(**pool.connection_kwargs)  # not before does it see its options
+        except (ValueError, TypeError, exceptions.RedisError) as error:
+            options.refuse_unknown(_UNKNOWN.search(str(error)), uri, OPTIONS)
+            # The text of others may repeat the URI, password and all.
             raise ValueError(
                 "this redis:// URI cannot be read; expected redis://:PASSWORD@HOST:PORT/DATABASE"
             ) from None

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import Any, Final, TypeAlias, overload
+from collections.abc import Callable, Iterator, Sequence
+from datetime import MAXYEAR, UTC, datetime
+from typing import Any, Final, NamedTuple, TypeAlias, get_args, overload
 
-from wa_fsm.decision import Conversation
+from wa_fsm.decision import Conversation, Origin, State
 from wa_fsm.deliveries import Snapshot
+from wa_fsm.events import TemplateStatus, status_name
 from wa_fsm.situation import Point
 from wa_fsm.stores.base import (
     Began,
@@ -27,8 +28,11 @@ from wa_fsm.stores.base import (
     KeySnapshot,
     Link,
     LogRow,
+    Role,
     Row,
     Status,
+    event_of,
+    fact_of,
     from_millis,
     to_millis,
 )
@@ -179,12 +183,6 @@ def claimed_from(values: Any) -> Claimed:
     return Claimed(Claim(number, contact, opener, from_millis(until)), bool(done))
 
 
-def _count(name: str, value: int) -> Count:
-    if not isinstance(name, str) or not isinstance(value, int):
-        raise TypeError("expected a name and a whole number")
-    return Count(name, value)
-
-
 # -- lines of an export --------------------------------------------------------------------------
 
 
@@ -211,33 +209,108 @@ def row_text(row: Row) -> str:
 
 
 def row_of(line: str | bytes) -> Row:
-    """The same back.
+    """The same back. It may come from anywhere, so nothing in it is believed.
 
     Raises:
-        ValueError: the line is no row.
+        ValueError: the line is no row, or one that no store wrote.
     """
     try:
-        kind, *values = json.loads(line)
-        if kind == "fact":
-            return fact_from(values)
-        if kind == "log":
-            return log_from(values)
-        if kind == "link":
-            return Link(*values)
-        if kind == "status":
-            return status_from(values)
-        if kind == "snapshot":
-            number, contact, snapshot = values
-            return KeySnapshot(number, contact, snapshot_of(json.dumps(snapshot)))
-        if kind == "claim":
-            return claimed_from(values)
-        if kind == "count":
-            return _count(*values)
-        if kind == "began":
-            return Began(from_millis(*values))
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"no row of a store: `{line!r:.80}`") from error
-    raise ValueError(f"no row of a store: `{line!r:.80}`")
+        kind, *values = _LIST.of(json.loads(line))
+        shape, made = _KINDS[_KIND.of(kind)]
+        _checked(shape, values)
+        return made(values)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"no row of a store: `{line!r:.80}`; {error}") from error
+
+
+class _Type(NamedTuple):
+    """What one value of a line must be."""
+
+    words: str
+    fits: Callable[[Any], bool]
+
+    def of(self, value: Any) -> Any:
+        """The value, if it is that."""
+        if not self.fits(value):
+            raise ValueError(f"expected {self.words}, got `{value!r:.40}`")
+        return value
+
+
+def _among(*words: str) -> _Type:
+    return _Type(f"one of {', '.join(words)}", lambda value: value in words)
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and -(2**63) <= value < 2**63
+
+
+def _checked(shape: Sequence[_Type], values: Sequence[Any]) -> None:
+    if len(values) != len(shape):
+        raise ValueError(f"expected {len(shape)} values, got {len(values)}")
+    for known, value in zip(shape, values, strict=True):
+        known.of(value)
+
+
+_LIST: Final = _Type("a list with values", lambda value: isinstance(value, list) and value != [])
+_TEXT: Final = _Type("a text", lambda value: isinstance(value, str))
+_NAME: Final = _Type(
+    "a text that is not empty", lambda value: isinstance(value, str) and value != ""
+)
+_WHOLE: Final = _Type("a whole number of 64 bits", _is_whole)
+_FIRST, _LAST = (to_millis(end.replace(tzinfo=UTC)) for end in (datetime.min, datetime.max))
+_TIME: Final = _Type(
+    "milliseconds since 1970", lambda value: _is_whole(value) and _FIRST <= value <= _LAST
+)
+_TRUTH: Final = _Type("true or false", lambda value: type(value) in (bool, int) and value in (0, 1))
+_SOMETIME: Final = _Type(
+    f"{_TIME.words}, or null", lambda value: value is None or _TIME.fits(value)
+)
+_ROLE: Final = _among(*get_args(Role))
+_POINT: Final = (_TIME, _among(*get_args(State)), _SOMETIME, _TRUTH, _TRUTH, _SOMETIME)
+_CONVERSATION: Final = (_TEXT, _among(*get_args(Origin)), _TIME)
+
+
+def _told_fact(values: Any) -> Fact:
+    """A fact that an event was made to: events check themselves."""
+    fact = fact_from(values)
+    made = fact_of(event_of(fact, fact.contact), fact.contact, fact.arrived, fact.order)
+    if made != fact:
+        raise ValueError(f"its values do not belong together; expected `{row_text(made)}`")
+    if fact.at.year == MAXYEAR:
+        raise ValueError(f"a window from {fact.at.isoformat()} would close beyond year 9999")
+    return fact
+
+
+def _told_status(values: Any) -> Status:
+    row = status_from(values)
+    TemplateStatus(row.name, status_name(row.status), row.at, row.language or None)
+    return row
+
+
+def _told_snapshot(values: Any) -> KeySnapshot:
+    """A snapshot at which some policy's fold may stand."""
+    number, contact, shot = values
+    _checked((*_POINT, *_CONVERSATION) if len(shot) > len(_POINT) else _POINT, shot)
+    snapshot = snapshot_of(json.dumps(shot))
+    state, ends = snapshot.point.state, snapshot.point.window_end
+    if (ends is None) is not (snapshot.conversation is None):
+        raise ValueError("a conversation runs while a window is open, and only then")
+    if state != "business_opened" and (ends is None) is (state == "user_opened"):
+        raise ValueError("in user_opened a window is open, in closed and expired none")
+    return KeySnapshot(number, contact, snapshot)
+
+
+_KINDS: Final[dict[str, tuple[Sequence[_Type], Callable[[Any], Row]]]] = {
+    "fact": ((_NAME, _NAME, _ROLE, _NAME, _TIME, _TIME, _WHOLE, _NAME, _SOMETIME), _told_fact),
+    "log": ((_NAME, _TIME, *(_TEXT,) * 5, _TRUTH, *(_TEXT,) * 6), log_from),
+    "link": ((_among("same", "next"), _NAME, _NAME), lambda values: Link(*values)),
+    "status": ((_NAME, _TEXT, _NAME, _TIME, _TIME, _WHOLE), _told_status),
+    "snapshot": ((_NAME, _NAME, _LIST), _told_snapshot),
+    "claim": ((_NAME, _NAME, _NAME, _TIME, _TRUTH), claimed_from),
+    "count": ((_TEXT, _WHOLE), lambda values: Count(*values)),
+    "began": ((_TIME,), lambda values: Began(from_millis(*values))),
+}
+_KIND: Final = _among(*_KINDS)
 
 
 # -- any text ------------------------------------------------------------------------------------

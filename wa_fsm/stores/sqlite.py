@@ -303,11 +303,11 @@ class SqliteStore:
         self._look()
         return count
 
-    def prune(self, before: datetime) -> int:
+    def prune(self, before: datetime, claims: datetime | None = None) -> int:
         """Forget decisions and claims, a portion at a time."""
-        count, values = 0, (to_millis(before), PAGE)
-        for statement in sql.PRUNE:
-            gone = PAGE
+        count = 0
+        for statement, end in zip(sql.PRUNE, (before, claims or before), strict=True):
+            gone, values = PAGE, (to_millis(end), PAGE)
             while gone == PAGE:
                 gone = self._pool.changed(statement, values)
                 count += gone

@@ -105,7 +105,7 @@ class Pool:
         """Whether it is a store that this program knows, though it cannot be written."""
         try:
             self._prepared("ro").close()
-        except sqlite3.Error:
+        except (sqlite3.Error, StoreUnavailable):
             return False
         return True
 
@@ -113,7 +113,7 @@ class Pool:
         connection = self._connect(mode)
         try:
             identity = self._identity()
-            prepare(connection, self.path, self._began())
+            prepare(connection, self.path, self._began() if mode == "rwc" else None)
         except BaseException:
             connection.close()
             raise

@@ -57,20 +57,31 @@ MIGRATIONS: Final = (_FIRST,)
 assert len(MIGRATIONS) == SCHEMA
 
 
-def prepare(con: sqlite3.Connection, path: str, began: datetime) -> None:
+def prepare(con: sqlite3.Connection, path: str, began: datetime | None) -> None:
     """Make a new file a store, and an older store a current one, all or nothing.
+
+    Args:
+        con: a connection to the file.
+        path: the file, for errors.
+        began: when a new store begins; None: a file without tables must not become a store, because
+            one that stands in the place of a store has lost what was in it.
 
     Raises:
         StoreRefused: it is another program's, or a newer program's.
+        StoreUnavailable: it has no tables.
     """
     if _pragma(con, "application_id") == APPLICATION and version_of(con, path) == SCHEMA:
         return
+    if began is None and _is_empty(con):
+        raise StoreUnavailable(
+            f"`{path}` is empty: put a backup in its place, or start this program again for a new"
+            " store"
+        )
     con.execute("PRAGMA journal_mode = WAL")
     con.execute("BEGIN IMMEDIATE")
     try:
         if _pragma(con, "application_id") != APPLICATION:
-            empty = con.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-            if not empty or _pragma(con, "user_version") != 0:
+            if not _is_empty(con) or _pragma(con, "user_version") != 0:
                 raise StoreRefused(
                     f"`{path}` is another program's database; name another file for the store"
                 )
@@ -79,7 +90,7 @@ def prepare(con: sqlite3.Connection, path: str, began: datetime) -> None:
         for script in MIGRATIONS[version:]:
             for statement in script:
                 con.execute(statement)
-        if version == 0:
+        if version == 0 and began is not None:
             con.execute("INSERT INTO meta VALUES ('began', ?)", (to_millis(began),))
         con.execute(f"PRAGMA user_version = {SCHEMA}")
         con.execute("COMMIT")
@@ -87,6 +98,10 @@ def prepare(con: sqlite3.Connection, path: str, began: datetime) -> None:
         if con.in_transaction:
             con.execute("ROLLBACK")
         raise
+
+
+def _is_empty(con: sqlite3.Connection) -> bool:
+    return not con.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
 
 
 def version_of(con: sqlite3.Connection, path: str) -> int:

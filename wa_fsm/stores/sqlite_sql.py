@@ -22,21 +22,35 @@ UNFACT: Final = """DELETE FROM facts WHERE number = ? AND contact = ? AND role =
 LINK: Final = "INSERT OR IGNORE INTO links (how, a, b) VALUES (?, ?, ?)"
 STATUS: Final = """INSERT OR IGNORE INTO statuses (name, language, status, at, arrived, ord)
     VALUES (?, ?, ?, ?, ?, ?)"""
-_SETTLED: Final = """CASE WHEN substr({1}, 1, 6) <> 'failed'
-      AND (substr({0}, 1, 6) = 'failed' OR {0} = 'delivered') THEN {0} ELSE {1} END"""
+_REFUSALS: Final = ", ".join(f"'{outcome}'" for outcome in base.WINDOW_REFUSALS)
+
+
+def _weight(outcome: str) -> str:
+    return (
+        f"CASE WHEN {outcome} IN ({_REFUSALS}) THEN '3' || {outcome}"
+        f" WHEN substr({outcome}, 1, 6) = 'failed' THEN '2' || {outcome}"
+        f" WHEN {outcome} = 'delivered' THEN '1' || {outcome} ELSE '' END"
+    )
+
+
+def _settled(known: str, told: str) -> str:
+    """``base.settled``."""
+    return f"CASE WHEN {_weight(known)} > {_weight(told)} THEN {known} ELSE {told} END"
+
+
 LOG: Final = f"""INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET (time, number, contact, policy, version, message, allowed, reason,
       rule, mode, asked_by, outcome, message_id) = (excluded.time, excluded.number,
       excluded.contact, excluded.policy, excluded.version, excluded.message, excluded.allowed,
       excluded.reason, excluded.rule, excluded.mode, excluded.asked_by,
       CASE WHEN message_id <> '' AND message_id = excluded.message_id
-        THEN {_SETTLED.format("outcome", "excluded.outcome")} ELSE excluded.outcome END,
+        THEN {_settled("outcome", "excluded.outcome")} ELSE excluded.outcome END,
       excluded.message_id)"""
 WAITS: Final = f"""INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET outcome = {_SETTLED.format("outcome", "excluded.outcome")}"""
+    ON CONFLICT DO UPDATE SET outcome = {_settled("outcome", "excluded.outcome")}"""
 WAITED: Final = "SELECT outcome FROM log WHERE id = ?"
 NO_MORE: Final = "DELETE FROM log WHERE id = ?"
-OUTCOME: Final = f"""UPDATE log SET outcome = {_SETTLED.format("outcome", "?1")}
+OUTCOME: Final = f"""UPDATE log SET outcome = {_settled("outcome", "?1")}
     WHERE message_id = ?2 AND message_id <> '' AND asked_by <> '{base.WAITS}'"""
 COUNT: Final = """INSERT INTO counts (name, value) VALUES (?, ?)
     ON CONFLICT DO UPDATE SET value = value + excluded.value"""
