@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from wa_fsm.adapters.webhook_statuses import UNKNOWN_TEMPLATE
 
 from ..seeding import Missing, Read, logged
-from .plain import FREE_FORM, UNCLASSIFIED, Chunk
+from .columns import as_text, said, texts
+from .instants import instants
+from .plain import COLUMNS, FREE_FORM, UNCLASSIFIED, Chunk
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 POSITION: Final = "position"
-_TEXTS: Final = ("number", "customer", "id", "template", "language")
+CODE_DIGITS: Final = 18  # of an error code, so that it fits into 64 bits
+_INSTANTS: Final = ("at", "arrived_at")
+_TEXTS: Final = ("customer", "id")
+_NAMES: Final = ("template", "language", "category")
+_NUMBERED: Final = ("number", "error_code", *_NAMES)  # texts, or whole numbers
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
 
 
 def table_of(chunk: Chunk) -> pa.Table:
@@ -24,26 +32,73 @@ def table_of(chunk: Chunk) -> pa.Table:
 
     found = chunk.rows() if callable(chunk.rows) else chunk.rows
     batches = [found] if isinstance(found, pa.RecordBatch) else list(found)
-    rows = pa.Table.from_batches(batches)
+    rows = _without_views(pa.Table.from_batches(batches))
     positions = chunk.positions
     if positions is None:
         positions = pa.array(range(chunk.first, chunk.first + rows.num_rows), pa.int64())
     return rows.append_column(POSITION, positions)
 
 
+def _without_views(rows: pa.Table) -> pa.Table:
+    """The same with plain texts for views, which Arrow cannot filter."""
+    import pyarrow as pa
+
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_string_view(field.type):
+            rows = rows.set_column(place, field.name, rows.column(place).cast(pa.string()))
+    return rows
+
+
 def rows_of(chunk: Chunk) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The rows of a chunk, each with its position."""
+    """The rows of a chunk as they are, each with its position."""
     for row in table_of(chunk).to_pylist():
         yield row.pop(POSITION), row
 
 
-def event_of(row: Mapping[str, Any]) -> Read | None:
-    """The events of a row. None: the engine rejects it, or nobody knows what was sent."""
-    told = {name: _plain(value) for name, value in row.items() if value not in (None, "")}
-    for name in _TEXTS:
-        if name in told:
-            told[name] = str(told[name])
+def events_of(rows: pa.Table) -> Iterator[tuple[int, Read | None]]:
+    """Of each row of the plain form, from ``table_of``, its position and its events.
+
+    Every value is read as the engine reads it. None: the engine rejects the row, or nobody knows
+    what was sent.
+    """
+    names = [name for name in rows.column_names if name in (*COLUMNS, POSITION)]
+    columns = [_values(name, rows.column(name).combine_chunks()) for name in names]
+    for values in zip(*columns, strict=True):
+        row = dict(zip(names, values, strict=True))
+        yield row.pop(POSITION), _event(row)
+
+
+def _values(name: str, column: pa.Array) -> Sequence[Any]:
+    """A column as the engine reads it."""
+    if name in _INSTANTS:
+        return _instants(column)
+    if name in _TEXTS:
+        column, _ = texts(column, len(column), quick=False)
+    values = said(column)
+    if name in _NUMBERED:
+        return [value if as_text(value) is None else as_text(value) for value in values]
+    return values
+
+
+def _instants(column: pa.Array) -> list[str | None]:
+    """Instants as texts; one that is none is what is wrong with it, which is no instant either."""
+    found = instants(column)
+    told: list[str | None] = [
+        None if missing else (_EPOCH + ms * _MS).isoformat()
+        for ms, missing in zip(found.ms.tolist(), found.missing.tolist(), strict=True)
+    ]
+    for row, why in found.wrong.items():
+        told[row] = why
+    return told
+
+
+def _event(row: Mapping[str, Any]) -> Read | None:
+    told = {name: value for name, value in row.items() if value not in (None, "")}
+    if not all(isinstance(told.get(name, ""), str) for name in _NAMES):
+        return None
     if told.get("direction") == "outbound":
+        if len(str(told.get("error_code", ""))) > CODE_DIGITS:
+            return None
         kind = told.get("kind", UNCLASSIFIED)
         if kind == UNCLASSIFIED:
             return None
@@ -55,8 +110,3 @@ def event_of(row: Mapping[str, Any]) -> Read | None:
         return logged(told)
     except (Missing, ValueError, TypeError):
         return None
-
-
-def _plain(value: object) -> object:
-    """An instant as ``logged`` reads it; one without a zone stays what is refused there."""
-    return value.isoformat() if isinstance(value, datetime) else value

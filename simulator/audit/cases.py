@@ -25,8 +25,9 @@ from ..runner import run_case
 from ..scenario import BadFile, load_text
 from ..seeding import Read
 from ..times import format_instant
-from .as_events import POSITION, event_of, table_of
+from .as_events import events_of, table_of
 from .choosing import Chosen
+from .columns import texts
 from .plain import Chunk, Judge, Registry
 from .sources import Found
 
@@ -84,30 +85,31 @@ Key: TypeAlias = tuple[str, str]
 def gather(found: Iterable[Found], keys: frozenset[Key]) -> dict[Key, list[Fact]]:
     """All facts of some keys, by one more reading of the log."""
     facts: dict[Key, list[Fact]] = {key: [] for key in keys}
+    if not keys:
+        return facts
     for chunk in found:
         if isinstance(chunk, Chunk):
-            for position, row in _of_keys(chunk, keys):
-                read = event_of(row)
-                if read is not None:
-                    arrived = read.arrived or read.events[0].at  # type: ignore[union-attr]  # of a row
-                    fact = Fact(chunk.file, position, read, arrived)
-                    facts[key_of(row["number"], row["customer"])].append(fact)
+            for position, read in _near(chunk, keys):
+                arrived = read.arrived or read.events[0].at  # type: ignore[union-attr]  # of a row
+                fact = Fact(chunk.file, position, read, arrived)
+                key = key_of(fact.event.number, fact.event.contact)
+                if key in facts:
+                    facts[key].append(fact)
     return facts
 
 
-def key_of(number: object, customer: object) -> Key:
+def key_of(number: str, customer: str) -> Key:
     """Number and contact, the contact in the one spelling under which the audit keeps it."""
-    return str(number), canonical(str(customer))
+    return number, canonical(customer)
 
 
-def _of_keys(chunk: Chunk, keys: frozenset[Key]) -> Iterator[tuple[int, dict[str, Any]]]:
-    import pyarrow as pa
-
+def _near(chunk: Chunk, keys: frozenset[Key]) -> Iterator[tuple[int, Read]]:
+    """The facts of all rows that may be of these keys, with their positions."""
     rows = table_of(chunk)
-    near = rows.filter(_may_be(rows.column("customer").cast(pa.string()), keys))
-    for row in near.to_pylist():
-        if row["number"] and row["customer"] and key_of(row["number"], row["customer"]) in keys:
-            yield row.pop(POSITION), row
+    customers, _ = texts(rows.column("customer").combine_chunks(), rows.num_rows, quick=False)
+    for position, read in events_of(rows.filter(_may_be(customers, keys))):
+        if read is not None:
+            yield position, read
 
 
 def _may_be(customers: pa.Array, keys: frozenset[Key]) -> pa.Array:
@@ -115,7 +117,7 @@ def _may_be(customers: pa.Array, keys: frozenset[Key]) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    named = pc.is_in(customers, pa.array(sorted({customer for _, customer in keys})))
+    named = pc.is_in(customers, pa.array(sorted({customer for _, customer in keys}), pa.string()))
     written = pc.or_(pc.invert(pc.utf8_is_digit(customers)), pc.starts_with(customers, "5"))
     return pc.fill_null(pc.or_(named, written), False)
 

@@ -60,7 +60,8 @@ UNKNOWN_REFUSED: Final = UNKNOWN_FAILED + 1
 UNKNOWN_SENT: Final = UNKNOWN_REFUSED + 1  # it changes nothing, since nobody knows what
 SILENT_TEMPLATE: Final = UNKNOWN_SENT + 1  # sends that nobody asks about again: see ``groups``
 SILENT_FREE: Final = SILENT_TEMPLATE + 1
-EVENTS: Final = SILENT_FREE + 1
+SILENT_UNKNOWN: Final = SILENT_FREE + 1
+EVENTS: Final = SILENT_UNKNOWN + 1
 NOTHING: Final = 255  # the rule of what is not asked
 
 # -- where a fold stands: a point's number -------------------------------------------------------

@@ -18,6 +18,10 @@ _IN_VIEW: Final = 12  # bytes of a text that stands in its view
 _WHOLE: Final = 1 << 53  # beyond it a float is no exact number any more
 
 
+class ColumnError(ValueError):
+    """A column is of a type whose values are no texts or numbers; the text says of which."""
+
+
 @dataclass(frozen=True, slots=True)
 class Few:
     """A column with few different values.
@@ -38,7 +42,11 @@ class Few:
 
 
 def few(column: pa.Array | None, size: int, *, quick: bool = True) -> Few:
-    """A column by its different values; one that is not there has none."""
+    """A column by its different values; one that is not there has none.
+
+    Raises:
+        ColumnError: it is of a type such as a list.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -49,8 +57,11 @@ def few(column: pa.Array | None, size: int, *, quick: bool = True) -> Few:
         if found is not None:
             return found
     if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    values = [None if value == "" else value for value in column.dictionary.to_pylist()]
+        try:
+            column = column.dictionary_encode()
+        except pa.ArrowNotImplementedError:
+            raise ColumnError(f"of the type {column.type}; expected text or numbers") from None
+    values = said(column.dictionary)
     places = column.indices
     if places.null_count:
         places = places.fill_null(len(values))
@@ -71,6 +82,26 @@ def _few_views(column: pa.Array) -> Few | None:
     examples(fixed(places), rows)
     values = [column[row].as_py() or None for row in rows.tolist()]
     return Few([*values, None], places.astype(np.int32))
+
+
+def said(column: pa.Array) -> list[Any]:
+    """The values of a column: bytes are text where they are UTF-8; empty text and NaN are none."""
+    import pyarrow as pa
+
+    try:
+        values = column.to_pylist()
+    except UnicodeDecodeError:  # some writers call text what is none
+        values = column.cast(pa.large_binary()).to_pylist()
+    return [_said(value) for value in values]
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            return value
+    return None if value == "" or value != value else value
 
 
 def as_text(value: Any) -> str | None:
@@ -99,11 +130,13 @@ def texts(
     plain = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     if plain or pa.types.is_integer(kind) or pa.types.is_null(kind) or _is_text(kind):
         try:
+            if plain:
+                column.validate(full=True)
             return column.cast(pa.string()).fill_null(""), {}
         except pa.ArrowInvalid:  # bytes that are no UTF-8
             pass
     found, wrong = [], {}
-    for row, value in enumerate(column.to_pylist()):
+    for row, value in enumerate(said(column)):
         text = "" if value is None else as_text(value)
         if text is None:
             wrong[row] = NO_TEXT

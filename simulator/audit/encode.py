@@ -19,7 +19,7 @@ from wa_fsm.identity import canonical
 
 from ..seeding import UNKNOWN_FAILURE
 from . import codes
-from .columns import NO_TEXT, Texts, as_text, few, held, refs, texts
+from .columns import NO_TEXT, ColumnError, Few, Texts, as_text, few, held, refs, said, texts
 from .compiled import call, fixed
 from .composing import compose
 from .encoded import Encoded
@@ -38,7 +38,10 @@ _DIRECTIONS: Final = {"inbound": 0, "outbound": 1}
 FEW: Final = (
     "direction", "number", "kind", "template", "language", "status", "error_code", "category",
 )  # fmt: skip
+_NAMING: Final = ("template", "language")
+_DIGITS: Final = 18  # of an error code; so many fit into 64 bits, whatever they are
 _BAD: Final = -1
+_NO_CODE: Final = f"expected a whole number of at most {_DIGITS} digits"
 _MISSING: Final = "the value is missing"
 _KINDS: Final = (
     f"expected a kind of a customer's message: {', '.join(CUSTOMER_KINDS)}, call",
@@ -86,7 +89,7 @@ class _Reader:
         self.ids: Any
         self.names, self.bad_names = texts(self._column("customer"), self.size, quick=quick)
         self.ids, self.bad_ids = texts(self._column("id"), self.size, quick=quick)
-        self.few = {name: few(self._column(name), self.size, quick=quick) for name in FEW}
+        self.few = {name: self._few(name) for name in FEW}
 
     def read(self) -> tuple[Encoded, list[Reject]]:
         import numpy as np
@@ -108,7 +111,10 @@ class _Reader:
         (file,) = self.words.places("files", [(chunk.file, chunk.unit)])
         names = self.names if others else None
         whole = Encoded(key, when, arrived, meta, hashes, self.ids, names, file, position)
-        strange = self.at.wrong, self.learnt.wrong, self.bad_names, self.bad_ids
+        strange = (
+            self.at.wrong, self.learnt.wrong, self.bad_names, self.bad_ids,
+            *(self._no_text(name) for name in _NAMING),
+        )  # fmt: skip
         if not (wrong or unnamed or empty or self.at.missing.any() or any(strange)):
             return whole, []
         bad[self.at.missing | (key == 0) | _empty(self.ids)] = 1
@@ -120,6 +126,13 @@ class _Reader:
     def _column(self, name: str) -> pa.Array | None:
         place = self.rows.schema.get_field_index(name)
         return None if place < 0 else self.rows.column(place)
+
+    def _few(self, name: str) -> Few:
+        try:
+            return few(self._column(name), self.size, quick=self.quick)
+        except ColumnError as error:
+            where = self.chunk.file
+            raise ColumnError(f"{where}: the column `{name}` is {error}") from None
 
     def _instants(self, name: str) -> Instants:
         import numpy as np
@@ -221,19 +234,29 @@ class _Reader:
 
     # -- what is wrong ---------------------------------------------------------------------------
 
+    def _no_text(self, name: str) -> dict[int, str]:
+        """Rows that have something else where a text may stand."""
+        import numpy as np
+
+        found = self.few[name]
+        odd = [n for n, each in enumerate(found.values) if each is not None and not _is_text(each)]
+        rows = np.flatnonzero(np.isin(found.places, odd)).tolist() if odd else []
+        return dict.fromkeys(rows, NO_TEXT)
+
     def _reject(self, row: int) -> Reject:
         chunk, (column, why) = self.chunk, self._why(row)
         position = chunk.first + row
         if chunk.positions is not None:
             position = chunk.positions[row].as_py()
         value = self._value(column, row)
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "backslashreplace")
         raw = None if value is None else str(value)[:_SHOWN]
         return Reject(chunk.file, chunk.unit, position, column, why, raw)
 
     def _value(self, name: str, row: int) -> Any:
         column = self._column(name)
-        value = None if column is None else column[row].as_py()
-        return None if value == "" else value
+        return None if column is None else said(column.slice(row, 1))[0]
 
     def _why(self, row: int) -> tuple[str, str]:
         """The first column that is wrong, and what is."""
@@ -242,7 +265,7 @@ class _Reader:
         kind = self._value("kind", row)
         known = codes.OUTBOUND if out else codes.INBOUND
         texts_of = {name: self._text_wrong(name, row) for name in ("number", "customer", "id")}
-        category = self._value("category", row)
+        others = {name: self._value(name, row) for name in (*_NAMING, "category")}
         checks: tuple[tuple[str, str | None], ...] = (
             ("at", _MISSING if self.at.missing[row] else self.at.wrong.get(row)),
             ("direction", "expected `inbound` or `outbound`" if out == _BAD else None),
@@ -250,12 +273,13 @@ class _Reader:
             ("customer", texts_of["customer"]),
             ("kind", _MISSING if kind is None and out == 0 else None),
             ("kind", _KINDS[out] if (kind or UNCLASSIFIED) not in known else None),
+            *((name, NO_TEXT) for name in _NAMING if not _is_text(others[name])),
             ("id", texts_of["id"]),
             ("arrived_at", self.learnt.wrong.get(row)),
             ("status", f"expected one of {', '.join(codes.STATUSES)}"
              if out == 1 and _status(status) == _BAD else None),
-            ("error_code", "expected a whole number" if out == 1 and _code(code) == _BAD else None),
-            ("category", NO_TEXT if category is not None and as_text(category) is None else None),
+            ("error_code", _NO_CODE if out == 1 and _code(code) == _BAD else None),
+            ("category", None if _is_text(others["category"]) else NO_TEXT),
         )  # fmt: skip
         for column, why in checks:
             if why is not None:
@@ -267,7 +291,12 @@ class _Reader:
         if value is None:
             return _MISSING
         wrong = {"customer": self.bad_names, "id": self.bad_ids}.get(name, {})
-        return wrong.get(row) or (NO_TEXT if as_text(value) is None else None)
+        return wrong.get(row) or (None if _is_text(value) else NO_TEXT)
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a value, if there is one, is text or a whole number."""
+    return value is None or as_text(value) is not None
 
 
 def _status(value: Any) -> int:
@@ -279,7 +308,9 @@ def _status(value: Any) -> int:
 def _code(value: Any) -> int:
     """The code as a whole number, 0 for none."""
     text = "0" if value is None else as_text(value)
-    return int(text) if text is not None and text.isascii() and text.isdigit() else _BAD
+    if text is None or len(text) > _DIGITS:
+        return _BAD
+    return int(text) if text.isascii() and text.isdigit() else _BAD
 
 
 def _how(code: int) -> int:

@@ -101,7 +101,7 @@ class FewLot:
             if known and row.failed > max(row.arrived, row.at):
                 silent = codes.SILENT_TEMPLATE if row.act == codes.TEMPLATE else codes.SILENT_FREE
                 if row.act == codes.UNKNOWN_SEND:
-                    silent = codes.UNKNOWN_SENT
+                    silent = codes.SILENT_UNKNOWN
                 place = (row.at, codes.BUSINESS, row.id)
                 yield place, row.at, silent, row.order, row.meta, row.arrived, row.failed
         place = (row.at, rank, row.id)

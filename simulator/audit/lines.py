@@ -18,10 +18,10 @@ from .codes import (
     RANK_BITS,
     SILENT_FREE,
     SILENT_TEMPLATE,
+    SILENT_UNKNOWN,
     TEMPLATE,
     TEMPLATE_AT,
     UNKNOWN_SEND,
-    UNKNOWN_SENT,
 )
 from .compiled import machine_code
 from .groups import ARRIVED, FEW, GONE, HASH, META, ROW, WHEN, compare, gather
@@ -170,7 +170,7 @@ def line_up(
                 if silent:
                     event[count] = SILENT_TEMPLATE if act == TEMPLATE else SILENT_FREE
                     if act == UNKNOWN_SEND:
-                        event[count] = UNKNOWN_SENT
+                        event[count] = SILENT_UNKNOWN
                     gone[count] = failed[0, mine]
                 elif (about >> FAIL_AT) & 3:
                     known[count] = max(known[count], failed[0, mine])

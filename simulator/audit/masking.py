@@ -6,22 +6,54 @@ last ones are shown.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wa_fsm.identity import masked
 
+from . import codes
+from .plain import COLUMNS
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _WAMID: Final = "wamid."
 _SHOWN: Final = 8
-_DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])"
-_PHONE: Final = re.compile(rf"{_DATE}|\+?[0-9](?:[ ().-]{{0,2}}[0-9]){{6,}}")
-_WAMIDS: Final = re.compile(r"wamid\.[A-Za-z0-9+/=_-]{16,}")
-_PEOPLE: Final = ("customer", "from", "to", "contact_phone", "sender_phone", "receiver_phone")
+_MONTHS: Final = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_DATES: Final = (
+    r"(?:19|20)[0-9]{2}[-/.][01]?[0-9][-/.][0-3]?[0-9]",
+    r"[0-3]?[0-9][-/.][0-3]?[0-9][-/.](?:19|20)[0-9]{2}",
+    rf"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?[0-3]?[0-9] (?:{_MONTHS}) (?:19|20)[0-9]{{2}}",
+    r"(?:19|20)[0-9]{6}(?=T[0-9]{4})",
+)
+_CLOCK: Final = "[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?: ?[AaPp][Mm])?"
+_TIME: Final = rf"(?:(?:[T ]{_CLOCK}|T[0-9]{{4}}(?:[0-9]{{2}})?)(?![0-9]))?"
+_ZONE: Final = r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)(?![0-9A-Za-z]))?"
+_INSTANT: Final = rf"(?<![0-9A-Za-z+])(?:{'|'.join(_DATES)})(?![0-9]){_TIME}{_ZONE}"
+_BETWEEN: Final = "[ ()./\u00a0\u2010-\u2015\u202f-]{0,4}"  # the digits of a phone number
+# What a piece of a log is read as, the first that fits.
+_TOKENS: Final = re.compile(
+    r"(?P<id>wamid\.[A-Za-z0-9+/=_-]{16,})"
+    rf"|(?P<instant>{_INSTANT})"
+    rf"|(?P<phone>\+?[0-9](?:{_BETWEEN}[0-9]){{6,}})"
+    r"|(?P<key>(?:(?<=[{,])|(?<=[{,] ))\"[A-Za-z_][A-Za-z0-9_.]*\"(?= ?:))"
+    r"|(?P<word>[0-9A-Za-z_\x80-\u2025\u2027-\U0010ffff]+)"
+)
+_HARMLESS: Final = {  # by the column that they stand in
+    **dict.fromkeys(("direction", "kind", "status", "category"), re.compile("[a-z]{1,12}")),
+    "error_code": re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,2})?"),
+}
+_KNOWN: Final = frozenset(  # words that name no contact, also as the parts of others
+    "_".join(
+        (
+            *COLUMNS, *codes.ACTS, *codes.STATUSES, "inbound", "outbound", "in", "out", "incoming",
+            "outgoing", "marketing", "utility", "authentication", "service", "message", "body",
+            "errorcode", "phone", "queued", "url", "request", "undelivered", "received", "wamid",
+            "whatsapp", "true", "false", "null", "none",
+        )
+    ).split("_")
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +75,28 @@ class Mask:
         hides = self.on and name.startswith(_WAMID) and len(name) > len(_WAMID) + 2 * _SHOWN
         return f"{_WAMID}…{name[-_SHOWN:]}" if hides else name
 
-    def line(self, text: str) -> str:
-        """A piece of a log: whatever may be a phone number or an id, and the known fields."""
-        if not self.on:
+    def value(self, text: str, column: str | None) -> str:
+        """A bad value of a column; with None, of a whole row.
+
+        It need not be what the column is for: where a field is missing, all that follow stand in
+        the wrong place.
+        """
+        harmless = _HARMLESS.get(column or "")
+        if harmless is not None and harmless.fullmatch(text):
             return text
-        try:
-            row = json.loads(text)
-        except ValueError:
-            row = None
-        if isinstance(row, dict):
-            for key in row.keys() & set(_PEOPLE):
-                row[key] = self.contact(str(row[key]))
-            text = json.dumps(row, ensure_ascii=False)
-        text = _WAMIDS.sub(lambda found: self.id(found[0]), text)
-        return _PHONE.sub(_unless_date, text)
+        return self.line(text)
+
+    def line(self, text: str) -> str:
+        """A piece of a log: only what is certainly no contact's stays, and the marks between."""
+        return _TOKENS.sub(self._token, text) if self.on else text
+
+    def _token(self, found: re.Match[str]) -> str:
+        text, sort = found[0], found.lastgroup
+        if sort == "id":
+            return self.id(text)
+        if sort == "phone":
+            return masked(text)
+        return text if sort != "word" or _is_harmless(text) else "***"
 
     def table(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """A table of sends."""
@@ -66,8 +106,11 @@ class Mask:
         return rows
 
 
-def _unless_date(found: re.Match[str]) -> str:
-    return found[0] if re.fullmatch(_DATE, found[0]) else masked(found[0])
+def _is_harmless(word: str) -> bool:
+    """Whether a word is a letter, a small number, or one that everybody's log has."""
+    if word.isascii() and (len(word) == 1 or word.isdigit()):
+        return True
+    return all(part in _KNOWN for part in word.lower().split("_"))
 
 
 def _with(rows: pa.RecordBatch, name: str, shown: object) -> pa.RecordBatch:

@@ -16,7 +16,9 @@ from .plain import Reject
 SHOWN: Final = 3  # positions for each reason
 REASONS: Final = 40  # more are counted together
 _OTHERS: Final = "other reasons"
-_WORDS: Final = re.compile("`[^`]*`")
+_QUOTED: Final = re.compile("(the field )?`([^`]*)`")
+_TICKS: Final = re.compile("(the field )?`(.*)`", re.DOTALL)
+_FIELD: Final = re.compile("[a-z_]+")
 
 
 class Rejects:
@@ -47,7 +49,7 @@ class Rejects:
 
     def _count(self, reject: Reject) -> None:
         self.count += 1
-        said = _WORDS.sub("`…`", reject.why)
+        said = _quoted(reject).sub(r"\1`…`", reject.why)
         why = f"`{reject.column}`: {said}" if reject.column else said
         if why not in self.reasons and len(self.reasons) >= REASONS:
             why = _OTHERS
@@ -59,26 +61,29 @@ class Rejects:
 
     def _write(self, reject: Reject) -> None:
         if self._file is None:
-            self._file = open(f"{self.path}.part", "w", encoding="utf-8")  # noqa: SIM115  # till `keep` or `drop`
+            part, odd = f"{self.path}.part", "backslashreplace"  # half a letter, as JSON has it
+            self._file = open(part, "w", encoding="utf-8", errors=odd)  # noqa: SIM115  # till `keep` or `drop`
         json.dump(self.as_data(reject), self._file, ensure_ascii=False)
         self._file.write("\n")
 
     def as_data(self, reject: Reject) -> dict[str, Any]:
         """A reject as a line of the file has it."""
-        raw = None if reject.raw is None else self._raw(reject)
-        why = self.mask.line(reject.why) if reject.column in ("customer", "id") else reject.why
+        raw = None if reject.raw is None else self.mask.value(reject.raw, reject.column)
         return {
             "file": reject.file,
             reject.unit: reject.position,
             "column": reject.column,
-            "why": why,
+            "why": self._why(reject) if self.mask.on else reject.why,
             "raw": raw,
         }
 
-    def _raw(self, reject: Reject) -> str:
-        assert reject.raw is not None
-        harmless = reject.column not in (None, "customer", "id")
-        return reject.raw if harmless else self.mask.line(reject.raw)
+    def _why(self, reject: Reject) -> str:
+        def shown(found: re.Match[str]) -> str:
+            field, value = found[1] or "", found[2]
+            named = field and _FIELD.fullmatch(value)
+            return f"{field}`{value if named else self.mask.value(value, reject.column)}`"
+
+        return _quoted(reject).sub(shown, reject.why)
 
     def first(self) -> list[tuple[str, int, list[Reject]]]:
         """Each reason with its count and its first rows, the most frequent first."""
@@ -109,3 +114,8 @@ class Rejects:
             self._file.close()
             with suppress(OSError):
                 os.unlink(f"{self.path}.part")
+
+
+def _quoted(reject: Reject) -> re.Pattern[str]:
+    """Finds what a reason has from the row: in backticks, of which the row may have its own."""
+    return _TICKS if "`" in (reject.raw or "") else _QUOTED

@@ -10,6 +10,7 @@ House rules:
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -187,11 +188,19 @@ def _needless(audit: Audit, about: About, policy: int) -> dict[str, Any]:
     priced = {c: n * about.prices[c] for c, n in by_category.items() if c in about.prices}
     return {
         "count": sum(by_category.values()),
-        "by_category": {category or "unknown": n for category, n in by_category.items()},
+        "by_category": _named(by_category),
         "price": round(sum(priced.values()), 2) if priced else None,
         "unpriced": sum(n for c, n in by_category.items() if c not in priced) if priced else None,
         "sends": _picked(audit, about, "needless", policy),
     }
+
+
+def _named(by_category: Mapping[str, int]) -> dict[str, int]:
+    """No category is `unknown`; some logs call it so themselves."""
+    found: Counter[str] = Counter()
+    for category, count in by_category.items():
+        found[category or "unknown"] += count
+    return dict(found)
 
 
 def _edge(audit: Audit, about: About) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from wa_fsm.gatekeeper import Gatekeeper
 from wa_fsm.identity import SameContact
 
 from ..seeding import Read, batches
-from .as_events import event_of, rows_of
+from .as_events import events_of, table_of
 from .plain import Chunk
 from .sources import Found, Linked
 
@@ -49,8 +49,7 @@ def _reads(gate: Gatekeeper, found: Iterable[Found], done: Seeded) -> Iterator[R
         if isinstance(each, Linked):
             yield Read((SameContact(each.names),), None)
         elif isinstance(each, Chunk):
-            for _, row in rows_of(each):
-                read = event_of(row)
+            for _, read in events_of(table_of(each)):
                 if read is None or any(getattr(e, "at", latest) > latest for e in read.events):
                     done.left_out += 1
                 else:

@@ -11,6 +11,7 @@ House rules:
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zipfile import BadZipFile
 
 from .columns import copied
 from .compiled import fixed
@@ -30,8 +32,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BUCKETS: Final = 128  # a power of two
+# What reading gives of a file that was cut, changed or taken away. Arrow's errors are among them.
+_DAMAGED: Final = (
+    ValueError, LookupError, TypeError, AttributeError, NotImplementedError, EOFError, BadZipFile,
+    OSError,
+)  # fmt: skip
 _STATE: Final = "state.json"
-_FORMAT: Final = 2  # ids have other hashes than in 1
+_FORMAT: Final = 3  # events have other numbers than in 2, ids other hashes than in 1
 
 
 class WorkFolderError(ValueError):
@@ -78,18 +85,33 @@ class Spill:
                 )
             self._save()  # so that it is ours, even if the first segment is not finished
             return
-        try:
+        with self._sound(path):
             state = json.loads(path.read_text())
-        except ValueError:
-            raise WorkFolderError(f"`{path}` is no state of an audit; name another one") from None
-        if state.get("format") != _FORMAT or state["about"] != self.about:
+            ours = state.get("format") == _FORMAT and state["about"] == self.about
+        if not ours:
             raise WorkFolderError(
                 f"the work folder `{self.folder}` is of other logs or columns, or of another "
                 "version; name another one, or remove it to begin anew"
             )
-        self.words, self.days = Words.loaded(state["words"]), set(state["days"])
-        self.pieces, self.read, self.sizes = state["pieces"], state["read"], state["sizes"]
-        self.complete, self.buckets = state["complete"], state["buckets"]
+        with self._sound(path):
+            self.words, self.days = Words.loaded(state["words"]), set(state["days"])
+            self.pieces, self.read, self.sizes = state["pieces"], state["read"], state["sizes"]
+            self.complete, self.buckets = state["complete"], state["buckets"]
+
+    @contextmanager
+    def _sound(self, path: Path) -> Iterator[None]:
+        """What cannot be read of a file of ours becomes a sentence; a fault of the disk stays."""
+        try:
+            yield
+        except _DAMAGED as error:
+            # Arrow says of a file that was cut that it is at its end, and that is no number of the
+            # system's.
+            if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+                raise
+            raise WorkFolderError(
+                f"`{path}` is not as an audit left it; name another work folder, or remove "
+                f"`{self.folder}`, if it is an audit's, to begin anew"
+            ) from None
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -146,17 +168,18 @@ class Spill:
 
     def rejects(self) -> Iterator[Reject]:
         """All that were put into segments."""
-        for number in range(len(self.sizes)):
-            for line in self._rejects(number).read_text().splitlines():
-                yield Reject(**json.loads(line))
+        for path in map(self._rejects, range(len(self.sizes))):
+            with self._sound(path):
+                found = [Reject(**json.loads(line)) for line in path.read_text().splitlines()]
+            yield from found
 
     def bucket(self, number: int) -> list[tuple[Encoded, np.ndarray]]:
         """The rows of a bucket in the order of the log, each with their numbers in the log."""
         import pyarrow as pa
 
         found = []
-        for segment in range(len(self.sizes)):
-            with pa.OSFile(str(self._segment(segment)), "rb") as file:
+        for path in map(self._segment, range(len(self.sizes))):
+            with self._sound(path), pa.OSFile(str(path), "rb") as file:
                 rows = pa.ipc.open_file(file).get_batch(number)
             if rows.num_rows:
                 found.append(from_arrow(rows))
@@ -178,9 +201,11 @@ class Spill:
         path = self._result(policies, bucket)
         if not path.exists():
             return None
-        with np.load(path.with_suffix(".npz")) as arrays, pa.OSFile(str(path), "rb") as file:
+        counted = path.with_suffix(".npz")
+        with self._sound(counted), counted.open("rb") as file, np.load(file) as arrays:
             counts = [arrays[f"arr_{place}"] for place in range(len(arrays.files))]
-            return counts, pa.ipc.open_file(file).read_all()
+        with self._sound(path), pa.OSFile(str(path), "rb") as shown:
+            return counts, pa.ipc.open_file(shown).read_all()
 
     def keep(
         self, policies: str, bucket: int, counts: Sequence[np.ndarray], shown: pa.Table

@@ -162,7 +162,7 @@ class _Asking:
 
     def happened(self, number: int, event: int) -> tuple[int, bool]:
         """The point after an event, and whether it started the window."""
-        if event == codes.UNKNOWN_SENT:
+        if event in (codes.UNKNOWN_SENT, codes.SILENT_UNKNOWN):
             return number, False
         point = self._point(number)
         name, facts, sends = self._fact(point, event)

@@ -134,6 +134,7 @@ def _check_spark(options: Mapping[str, Any]) -> None:
 
 
 def _run(call: Call) -> Audited:
+    from ..audit.columns import ColumnError
     from ..audit.run import run
     from ..audit.showing import Bar
     from ..audit.sources import NoLog
@@ -144,7 +145,7 @@ def _run(call: Call) -> Audited:
     bar = Bar(sys.stderr)
     try:
         return run(call, bar.progress, bar)
-    except (NoLog, TooMany, WorkFolderError) as none:
+    except (NoLog, ColumnError, TooMany, WorkFolderError) as none:
         raise click.ClickException(str(none)) from None
     except Unsuitable as error:
         raise click.ClickException(f"the audit cannot judge by this policy: {error}") from None

@@ -57,15 +57,19 @@ def call_of(options: Mapping[str, Any]) -> Call:
 
 
 def _spare(logs: Sequence[str], policies: Sequence[str], options: Mapping[str, Any]) -> None:
-    """End the call where it would write over what it reads."""
-    read = {os.path.realpath(path): "a log" for path in logs}
-    read |= {os.path.realpath(path): "a policy file" for path in policies if path}
+    """End the call where it would write over what it reads, or writes itself."""
+    taken = {os.path.realpath(path): "a log" for path in logs}
+    taken |= {os.path.realpath(path): "a policy file" for path in policies if path}
     if options["templates"] is not None:
-        read[os.path.realpath(options["templates"])] = "the file of the templates"
-    for name in ("html", "out", "rejects"):
+        taken[os.path.realpath(options["templates"])] = "the file of the templates"
+    for name in ("rejects", "out", "html"):  # the first is written by default
         file = options[name]
-        if file is not None and (what := read.get(os.path.realpath(file))) is not None:
-            raise click.UsageError(f"--{name}: `{file}` is {what}; name another file")
+        if file is None:
+            continue
+        place = os.path.realpath(file)
+        if place in taken:
+            raise click.UsageError(f"--{name}: `{file}` is {taken[place]}; name another file")
+        taken[place] = f"the file of --{name}"
 
 
 def _logs(options: Mapping[str, Any]) -> list[Log]:

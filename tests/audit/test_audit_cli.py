@@ -265,6 +265,29 @@ def test_what_is_written_is_masked(call: Call, log: str, tmp_path: Path) -> None
     assert ANA in (tmp_path / "sends.csv").read_text("utf-8")
 
 
+def test_a_contact_in_the_wrong_column_is_masked(call: Call, log: str, tmp_path: Path) -> None:
+    """A row whose columns are shifted, or that breaks off, shows nobody."""
+    sent = f"outbound,15550001111,{ANA},text"
+    rows = (
+        f"+{ANA},2026-03-04T09:00:00Z,{sent},,id",
+        f"+{ANA},{sent},,Alice Meier,,,,",
+        f"2026-03-04T09:00:00Z,outbound,15550001111,text,{ANA},,id,,,,",
+        f"2026-03-04T09:00:00Z,{ANA},outbound,15550001111,text,,id,,,,",
+        "2026-03-04T09:00:00Z,outbound,15550001111,Alice Meier,Alice Meier,,id,,,,",
+        "2026-03-04T09:00:00Z,outbound,15550001111,Alice Meier,text",
+        f"2026-03-04T09:00:00Z,{sent},,id,failed,{ANA}x,,",
+    )
+    (tmp_path / log).write_text("\n".join([HEAD, *rows]) + "\n", "utf-8")
+    code, out, err = call(log, "--policy", "cloud-api", "--html", "page.html")
+    assert code == 0
+    kept = (tmp_path / "audit-rejects.jsonl").read_text("utf-8")
+    assert len(kept.splitlines()) == len(rows)
+    for text in (out, err, kept, (tmp_path / "page.html").read_text("utf-8")):
+        assert not any(contact in text for contact in (ANA, "Alice", "Meier"))
+    _, _, _ = call(log, "--policy", "cloud-api", "--no-mask")
+    assert ANA in (tmp_path / "audit-rejects.jsonl").read_text("utf-8")
+
+
 def test_rejects_of_an_earlier_audit_do_not_stay(call: Call, log: str, tmp_path: Path) -> None:
     """What stands in the file is of the last audit; without a reject no file is made."""
     judged(call, log, "--policy", "cloud-api")
@@ -291,7 +314,7 @@ def test_milliseconds_that_were_taken_for_seconds_are_explained(
     (tmp_path / "log.csv").write_text("\n".join([HEAD, *ROWS, row]) + "\n", "utf-8")
     assert [note for note in judged(call, log, "--policy", "cloud-api")["notes"] if hint in note]
     told = judged(call, log, "--policy", "cloud-api", *hint.split())
-    assert told["rows"]["customer_messages"] == 1  # that row alone
+    assert told["rows"]["customer_messages"] == 2  # that row, and what needs no unit
 
 
 def test_an_archive_of_webhooks_is_audited(call: Call, tmp_path: Path) -> None:
@@ -346,12 +369,27 @@ def test_the_same_log_gives_the_same_bytes(call: Call, log: str) -> None:
             ("log.csv", "--policy", "o.policy.yaml", "--html", "o.policy.yaml"),
             "--html: `o.policy.yaml` is a policy file; name another file",
         ),
+        (
+            ("log.csv", "--html", "same.jsonl", "--out", "same.jsonl"),
+            "--html: `same.jsonl` is the file of --out; name another file",
+        ),
+        (
+            ("log.csv", "--rejects", "r.jsonl", "--out", "./r.jsonl"),
+            "--out: `./r.jsonl` is the file of --rejects; name another file",
+        ),
+        (
+            ("log.csv", "--html", "audit-rejects.jsonl"),
+            "--html: `audit-rejects.jsonl` is the file of --rejects; name another file",
+        ),
         (("log.csv", "--memory", "much"), "--memory `much`: expected a size such as 512MiB"),
         (("log.csv", "--memory", "1KiB"), "--memory `1KiB`: expected at least 16MiB"),
         (("log.csv", "--policy", "cloud"), "unknown policy `cloud`"),
         (("log.csv", "--map", "at=when"), "log.csv: the column `when`, which is to be `at`, is"),
         (("log.csv", "--seed-store", "memory://"), "a memory:// store ends with its process"),
-        (("log.csv", "--seed-store", "sqlite:a.db"), "no store for `sqlite:a.db`; expected"),
+        (
+            ("log.csv", "--seed-store", "sqlite:a.db"),
+            "no store for a URI without SCHEME://; expected",
+        ),
     ],
     ids=lambda each: " ".join(each[1:]) if isinstance(each, tuple) else "",
 )
@@ -367,6 +405,16 @@ def test_a_wrong_call_is_told_in_a_sentence(
     assert {name: Path(name).read_text("utf-8") for name in files} == files
     assert (code, out) == (2, "")
     assert why in err
+
+
+def test_a_column_of_the_wrong_type_is_told(call: Call, log: str, tmp_path: Path) -> None:
+    """Exit code 2, with the column's name and type."""
+    rows = list(csv.DictReader((tmp_path / log).read_text("utf-8").splitlines()))
+    lists = [{**row, "status": [row["status"]]} for row in rows]
+    pq.write_table(pa.Table.from_pylist(lists), tmp_path / "lists.parquet")
+    code, out, err = call("lists.parquet", "--policy", "cloud-api")
+    assert (code, out) == (2, "")
+    assert "lists.parquet: the column `status` is of the type list<" in err
 
 
 @pytest.mark.parametrize(
@@ -489,3 +537,84 @@ def test_a_work_folder_changes_nothing(
     code, out, err = call(path.name, *options)
     assert (code, out) == (2, "")
     assert "the work folder `work` is of other logs" in err
+
+
+COLUMNS = ("at", "direction", "number", "customer", "kind", "template", "id", "status",
+           "error_code", "category")  # fmt: skip
+
+
+def parquet_log(folder: Path, **types: Any) -> str:
+    """The log of these tests as `log.parquet`; columns of these types, the others texts."""
+    rows = [row for row in csv.DictReader([HEAD, *ROWS]) if row["at"][10] == "T"]
+    columns = {name: pa.array([row[name] or None for row in rows]) for name in COLUMNS}
+    columns["customer"] = pa.array([row["customer"].replace("+49 1511 ", "491511") for row in rows])
+    for name, kind in types.items():
+        if name == "at":
+            columns[name] = pa.array(
+                [read_instant(row["at"]) for row in rows], pa.timestamp("s", "UTC")
+            )
+            if not pa.types.is_timestamp(kind):
+                columns[name] = columns[name].cast(pa.int64())
+        columns[name] = columns[name].cast(kind)
+    pq.write_table(pa.table(columns), folder / "log.parquet")
+    return "log.parquet"
+
+
+def test_scenarios_come_from_parquet(call: Call, tmp_path: Path) -> None:
+    """The same as from the CSV, whatever type the texts have when they are read."""
+    from wa_sim.runner import run_case
+
+    name = parquet_log(tmp_path)
+    code, _, err = call(name, "--policy", "cloud-api", "--to-scenarios", 6, "-o", "made")
+    assert (code, err.splitlines()[-1]) == (0, "made: 6 scenarios")
+    for path in (tmp_path / "made").iterdir():
+        assert all(run_case(case).passed for case in load_file(path, path.name))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (ROWS[0], ROWS[1]),
+        (ROWS[9],),
+    ],
+    ids=["clean", "rejected"],
+)
+def test_a_log_with_nothing_worth_telling_gives_no_scenario(
+    call: Call, tmp_path: Path, rows: tuple[str, ...]
+) -> None:
+    """It is told, and no fault."""
+    (tmp_path / "log.csv").write_text("\n".join([HEAD, *rows]) + "\n", "utf-8")
+    code, _, err = call("log.csv", "--policy", "cloud-api", "--to-scenarios", 3, "-o", "made")
+    assert code == 0, err
+    assert "made: 0 scenarios" in err
+    assert not list((tmp_path / "made").glob("*"))
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        {"customer": pa.float64(), "number": pa.float64(), "error_code": pa.float64()},
+        {"customer": pa.binary(), "id": pa.binary()},
+        {"at": pa.decimal128(25, 3), "number": pa.int64()},
+        {"at": pa.timestamp("ns", "UTC"), "error_code": pa.int32()},
+    ],
+    ids=["float", "binary", "decimal", "timestamp"],
+)
+def test_a_store_learns_what_the_audit_judges_of_any_type(
+    call: Call, tmp_path: Path, types: dict[str, Any]
+) -> None:
+    """Values of other types than text are what they are to the audit, and scenarios have them."""
+    from contextlib import closing
+
+    from wa_fsm.stores.rows import row_text
+
+    def stored(uri: str, name: str, folder: str) -> list[str]:
+        code, _, err = call(name, "--policy", "cloud-api", "--seed-store", f"sqlite:///{uri}",
+                            "--to-scenarios", 6, "-o", folder)  # fmt: skip
+        assert code == 0, err
+        assert f"{folder}: 6 scenarios" in err
+        with closing(open_store(f"sqlite:///{tmp_path / uri}")) as store:
+            return [text for text in map(row_text, store.export()) if "began" not in text]
+
+    expected = stored("a.db", parquet_log(tmp_path), "one")
+    assert stored("b.db", parquet_log(tmp_path, **types), "two") == expected

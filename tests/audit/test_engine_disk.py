@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -145,6 +146,55 @@ def test_a_folder_of_something_else_is_refused(log, tmp_path):
     with pytest.raises(WorkFolderError, match="other files"):
         audit(with_rejects(log), POLICIES, few=0, buckets=8, work=tmp_path / "b", inputs="log")
     assert ["notes.txt"] == os.listdir(tmp_path / "b")
+
+
+def cut(path):
+    """Half of a file is lost."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+DAMAGE = {
+    "a state that is a list": ("state.json", lambda path: path.write_text("[]")),
+    "a state without most of it": ("state.json", lambda path: path.write_text('{"format":3}')),
+    "a state that says otherwise": (
+        "state.json",
+        lambda path: path.write_text(path.read_text().replace('"sizes"', '"sises"')),
+    ),
+    "a state that was cut": ("state.json", cut),
+    "a segment that was cut": ("segment-*.arrow", cut),
+    "a segment that is gone": ("segment-*.arrow", lambda path: path.unlink()),
+    "rejects that were cut": ("rejects-*.jsonl", cut),
+    "counts that were cut": ("judged-*.npz", cut),
+    "counts that are gone": ("judged-*.npz", lambda path: path.unlink()),
+    "results that were cut": ("judged-*.arrow", cut),
+}
+
+
+@pytest.mark.parametrize("what", list(DAMAGE))
+def test_a_damaged_folder_is_told_in_a_sentence(log, tmp_path, what):
+    """Whatever was cut or taken away, it says which file, and what to do."""
+    options = {"few": 0, "buckets": 8, "work": tmp_path, "inputs": "log"}
+    audit(with_rejects(log), POLICIES, **options)
+    pattern, damage = DAMAGE[what]
+    path = min(tmp_path.glob(pattern))
+    damage(path)
+    policies_ = POLICIES[:1] if pattern.startswith("segment") else POLICIES  # judged anew
+    with pytest.raises(WorkFolderError, match="name another work folder, or remove") as told:
+        audit(with_rejects(log), policies_, **options)
+    assert f"`{path}` is not as an audit left it" in str(told.value)
+
+
+def test_a_fault_of_the_disk_is_no_damage(log, tmp_path, monkeypatch):
+    """A file that cannot be read for now is told as that; nobody is advised to remove a folder."""
+    options = {"few": 0, "buckets": 8, "work": tmp_path, "inputs": "log"}
+    audit(with_rejects(log), POLICIES, **options)
+
+    def broken(*_):
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr("wa_sim.audit.spill.json.loads", broken)
+    with pytest.raises(OSError, match="broken"):
+        audit(with_rejects(log), POLICIES, **options)
 
 
 KILLED = """

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from wa_sim.audit import groups
-from wa_sim.audit.columns import Texts, few
-from wa_sim.audit.encode import LONGEST, encode
+from wa_sim.audit.columns import ColumnError, Texts, few
+from wa_sim.audit.encode import FEW, LONGEST, encode
 from wa_sim.audit.engine import audit
 from wa_sim.audit.plain import Chunk
 from wa_sim.audit.sources import find, parquets, read
@@ -150,7 +150,12 @@ BAD = [
      "bad instant `soon`; expected ISO 8601 with a zone, or Unix seconds"),
     ("status", {"direction": "outbound", "status": "queued"},
      "expected one of accepted, sent, delivered, read, played, failed"),
-    ("error_code", {"direction": "outbound", "error_code": "E1"}, "expected a whole number"),
+    ("error_code", {"direction": "outbound", "error_code": "E1"},
+     "expected a whole number of at most 18 digits"),
+    ("error_code", {"direction": "outbound", "error_code": "9" * 19},
+     "expected a whole number of at most 18 digits"),
+    ("error_code", {"direction": "outbound", "error_code": "9" * 5000},
+     "expected a whole number of at most 18 digits"),
 ]  # fmt: skip
 
 
@@ -183,6 +188,53 @@ def test_a_category_that_is_no_text_is_a_bad_row(quick, value):
     assert ["category"] == [each.column for each in rejects]
     alone, _ = encoded({name: [SENT[name]] for name in GOOD}, quick)
     assert alone.meta.tolist() == rows.meta.tolist()
+
+
+def no_utf8(kind):
+    """A column of one text that is none."""
+    made = pa.array([b"\xff"])
+    return made if kind == pa.binary() else pa.StringArray.from_buffers(1, *made.buffers()[1:])
+
+
+@BOTH
+@pytest.mark.parametrize("kind", [pa.binary(), pa.string()], ids=str)
+@pytest.mark.parametrize("name", ["customer", "id", *FEW])
+def test_what_is_no_utf8_is_a_bad_row(quick, kind, name):
+    """Whatever the file calls the type of its bytes, and whatever the column."""
+    columns = {each: [value] for each, value in SENT.items()} | {name: no_utf8(kind)}
+    _, rejects = encoded(columns, quick)
+    assert [(name, "\\xff")] == [(each.column, each.raw) for each in rejects]
+
+
+@BOTH
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()], ids=str)
+def test_bytes_are_text(quick, kind):
+    """Parquet without the mark of text has the same rows."""
+    sent = SENT | {"kind": "template", "template": "sale", "language": "de", "status": "failed",
+                   "error_code": "131047", "category": "utility"}  # fmt: skip
+    texts = {name: [str(value)] for name, value in sent.items()}
+    same = {name: pa.array([v[0].encode()], kind) for name, v in texts.items() if name != "at"}
+    (expected, _), (found, rejects) = encoded(texts, quick), encoded({**texts, **same}, quick)
+    assert [] == rejects
+    assert expected.meta.tolist() == found.meta.tolist()
+    assert expected.key.tolist() == found.key.tolist()
+
+
+@BOTH
+def test_no_number_is_no_value(quick):
+    """What writers of Parquet put into empty cells is as empty as they are."""
+    empty = {name: pa.array([float("nan")]) for name in ("template", "status", "error_code")}
+    rows, rejects = encoded({name: [value] for name, value in SENT.items()} | empty, quick)
+    assert (1, []) == (len(rows), rejects)
+
+
+@BOTH
+@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize("value", [["sent"], {"is": "sent"}], ids=["a list", "a struct"])
+def test_a_column_of_lists_is_told(quick, name, value):
+    """It is the column that is wrong, and not each row: its name and its type are told."""
+    with pytest.raises(ColumnError, match=f"log.csv: the column `{name}` is of the type "):
+        encoded({each: [v] for each, v in SENT.items()} | {name: pa.array([value])}, quick)
 
 
 @BOTH

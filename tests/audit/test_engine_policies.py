@@ -112,11 +112,12 @@ def _picked(found, what, policy=0):
 
 
 @BOTH
-def test_what_is_counted_is_what_the_sends_say(few):
+@pytest.mark.parametrize("judge", ["truth", "known"])
+def test_what_is_counted_is_what_the_sends_say(few, judge):
     """Every count can be had from the table of sends, and the rows shown are the first of them."""
     policy = policies.get("cloud-api", margin="1h")
     log = logs.random_log("counts", policy, 400)
-    found = audit(logs.chunks(log, 700), [policy], few=few)
+    found = audit(logs.chunks(log, 700), [policy], judge=judge, few=few)
     totals, verdicts = found.totals, found.totals.verdicts[0]
     rows = [row for batch in found.sends() for row in batch.to_pylist()]
     assert [row["position"] for row in rows] == sorted(row["position"] for row in rows)
@@ -158,6 +159,23 @@ def test_what_is_counted_is_what_the_sends_say(few):
     assert sum(verdicts.edges.values()) == len(near)
 
 
+@BOTH
+def test_a_send_that_nobody_can_classify_counts_once(few):
+    """Told as sent and later as failed, it is one row and no answer, however it is judged."""
+    sent = {"at": logs.NINE, "direction": "outbound", "number": "1", "customer": "491700000001",
+            "kind": "unclassified", "id": "o", "status": "sent"}  # fmt: skip
+    failed = {**sent, "status": "failed", "arrived_at": logs.NINE + 5 * logs.MS}
+    asked = {**sent, "at": logs.NINE - logs.MS, "direction": "inbound", "kind": "text", "id": "i"}
+    log = [asked, sent, failed]
+    truth, known = (
+        audit(logs.chunks(log), [policies.get("cloud-api")], judge=judge, few=few).totals
+        for judge in ("truth", "known")
+    )
+    assert truth == known
+    assert (1, 1, 1) == (known.unclassified, known.duplicates, known.customer_messages)
+    assert ({}, 1) == (known.responses, known.unanswered)
+
+
 def waits_of(facts):
     """How long a key's customer waited for answers, in milliseconds; and whether it still does."""
     since, waits = None, []
@@ -172,12 +190,13 @@ def waits_of(facts):
 
 
 @BOTH
+@pytest.mark.parametrize("judge", ["truth", "known"])
 @pytest.mark.parametrize("spec", ["cloud-api", "textbook,window=7m", "cloud-api,window=90s"])
-def test_when_it_was_and_how_long_customers_waited(spec, few):
+def test_when_it_was_and_how_long_customers_waited(spec, judge, few):
     """The first and last instant, and the waits, which are divided at the window's end, too."""
     policy = policies.from_spec(spec)
     log = logs.random_log("waits", policy, 300)
-    totals = audit(logs.chunks(log, 700), [policy], few=few).totals
+    totals = audit(logs.chunks(log, 700), [policy], judge=judge, few=few).totals
     keys, waits, waiting, instants = {}, [], 0, []
     for number, row in enumerate(log):
         keys.setdefault((row["number"], canonical(row["customer"])), []).append((number, row))

@@ -18,7 +18,8 @@ pytest.importorskip("pyarrow")
 import pyarrow.parquet as pq
 from wa_sim.audit.masking import Mask
 from wa_sim.audit.out import write_sends
-from wa_sim.audit.plain import Totals, Verdicts
+from wa_sim.audit.plain import Reject, Totals, Verdicts
+from wa_sim.audit.rejects import Rejects
 from wa_sim.audit.report import UnaccountedError, share
 from wa_sim.audit.reports.html import html_report
 from wa_sim.audit.reports.text import text_report
@@ -106,6 +107,14 @@ def test_nothing_to_judge_is_told() -> None:
 def test_a_share_is_never_rounded_to_all_or_nothing(part: int, whole: int, shown: str) -> None:
     """One refusal in a hundred thousand sends is not none."""
     assert share(part, whole) == shown
+
+
+def test_templates_without_a_category_count_with_those_that_say_so() -> None:
+    """A log may call a category `unknown` itself; the parts add up to the count."""
+    counts = totals()
+    counts.verdicts[0].needless = {"": 2, "marketing": 1, "unknown": 3}
+    told = data(Invented(counts))["needless"]
+    assert (told["count"], told["by_category"]) == (6, {"unknown": 5, "marketing": 1})
 
 
 # -- masking -------------------------------------------------------------------------------------
@@ -200,8 +209,6 @@ def test_rejects_are_kept_masked_and_counted_by_reason(tmp_path: Path) -> None:
 
 def test_without_rejects_there_is_no_file(tmp_path: Path) -> None:
     """An audit of a clean log leaves nothing behind."""
-    from wa_sim.audit.rejects import Rejects
-
     assert Rejects(str(tmp_path / "rejects.jsonl"), Mask()).keep() is None
     assert list(tmp_path.iterdir()) == []
 
@@ -214,12 +221,83 @@ def test_without_rejects_there_is_no_file(tmp_path: Path) -> None:
         (f"id {WAMID}!", "id wamid.…ABEYEkE5!"),
         ("2026-03-01T09:00:00Z,+4915112345678", "2026-03-01T09:00:00Z,+4**********78"),
         ("x-4915112345678", "x-49*********78"),
+        ("0171/23/45/67 or 49 151 / 12 – 34567", "01… *** 49…"),
+        (
+            "text,Alice Meier,李明,US.13491208655302741918",
+            "text,*** ***,***,***.13****************18",
+        ),
+        ("in,7,131047,SM07c5,template_message", "in,7,131047,***,template_message"),
+        (
+            '{"WaId": "4915112345678", "body": "{\\"Ben\\": 1"',
+            '{"WaId": "49*********78", "body": "{\\"***\\": 1"',
+        ),
+        ("Mon, 02 Mar 2026 08:00:00 +0000,Jan", "Mon, 02 Mar 2026 08:00:00 +0000,***"),
+        ("03/02/2026 9:05 PM,20260302T090000Z", "03/02/2026 9:05 PM,20260302T090000Z"),
+        ("2026-03-01 09:00:00 4915112345678", "2026-03-01 09:00:00 49*********78"),
     ],
 )
-def test_what_may_be_a_phone_number_in_a_line_is_masked(text: str, shown: str) -> None:
+def test_what_may_be_a_contact_in_a_line_is_masked(text: str, shown: str) -> None:
     """A rejected row is kept for its place; who is in it need not be known."""
     assert Mask().line(text) == shown
     assert Mask(on=False).line(text) == text
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "shown"),
+    [
+        ("kind", "carousel", "carousel"),
+        ("kind", "Carousel", "***"),
+        ("status", CONTACT, "49*********78"),
+        ("direction", "OUT", "OUT"),
+        ("error_code", "131047.0", "131047.0"),
+        ("error_code", f"{CONTACT}.0", "49…"),
+        ("at", "2026-03-04 08:00", "2026-03-04 08:00"),
+        ("at", "soon", "***"),
+        ("customer", "carousel", "***"),
+        ("number", "carousel", "***"),
+        (None, "carousel", "***"),
+    ],
+)
+def test_a_bad_value_is_shown_where_it_is_harmless(
+    column: str | None, text: str, shown: str
+) -> None:
+    """What may be a contact that stands in the wrong column is masked, whatever the column."""
+    assert Mask().value(text, column) == shown
+    assert Mask(on=False).value(text, column) == text
+
+
+@pytest.mark.parametrize(
+    ("column", "why", "raw", "shown"),
+    [
+        ("at", "bad instant `+4915112345678`; expected ISO 8601", "+4915112345678",
+         "bad instant `+4**********78`; expected ISO 8601"),
+        ("at", "bad instant ``x` Alice`; expected ISO 8601", "`x` Alice",
+         "bad instant ``x` ***`; expected ISO 8601"),
+        ("direction", "unknown direction `Alice`; expected `inbound` or `outbound-…`", '{"a": 1}',
+         "unknown direction `***`; expected `inbound` or `outbound-…`"),
+        ("error_code", "`errorcode` is a whole number, got `Alice`", None,
+         "`errorcode` is a whole number, got `***`"),
+        (None, "the field `contactsourceid` is missing", "{}",
+         "the field `contactsourceid` is missing"),
+    ],
+)  # fmt: skip
+def test_a_reason_shows_no_contact(
+    tmp_path: Path, column: str | None, why: str, raw: str | None, shown: str
+) -> None:
+    """The value in it is masked as the value beside it; the program's own words are not."""
+    told = Rejects(str(tmp_path / "rejects.jsonl"), Mask())
+    told(Reject("log.csv", "line", 2, column, why, raw))
+    assert told.as_data(told.first()[0][2][0])["why"] == shown
+    assert not any("Alice" in reason or CONTACT in reason for reason in told.reasons)
+    told.drop()
+
+
+def test_half_a_letter_is_kept(tmp_path: Path) -> None:
+    """What no file can hold as text is written as JSON writes it, so nothing is lost."""
+    told = Rejects(str(tmp_path / "rejects.jsonl"), Mask(on=False))
+    told(Reject("log.jsonl", "line", 2, "status", "unknown status `\ud800`", "a\ud800"))
+    assert (path := told.keep()) is not None
+    assert json.loads(Path(path).read_text("utf-8"))["raw"] == "a\ud800"
 
 
 # -- the page ------------------------------------------------------------------------------------

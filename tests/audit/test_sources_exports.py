@@ -79,6 +79,23 @@ def one(source: str, folder: Path, row: dict[str, Any]) -> Any:
         (twilio(date_created="Mon, 02 Mar 2026 09:00:00 -0000"),
          "`Mon, 02 Mar 2026 09:00:00 -0000` has no time zone"),
         (sent(status="failed", error_code="oops"), "`errorcode` is a whole number, got `oops`"),
+        (sent(status="failed", error_code="1" * 20),
+         "`errorcode` has 20 digits; expected 18 at most"),
+        (sent(status="failed", error_code="1" * 5000),
+         "`errorcode` has 5,000 digits; expected 18 at most"),
+        (sent(status="failed", error_code="9" * 18, content_sid=""),
+         plain("outbound", "free_form", status="failed", error_code=10**18 - 1)),
+        (twilio(date_created="Mon, 02 Mar 2026 09:00:00 +99999999999999"),
+         "bad instant `Mon, 02 Mar 2026 09:00:00 +99999999999999`; expected ISO 8601 with a zone, "
+         "or Unix seconds"),
+        (twilio(date_created="Fri, 31 Dec 9999 23:00:00 -2300"),
+         "bad instant `Fri, 31 Dec 9999 23:00:00 -2300`; expected ISO 8601 with a zone, "
+         "or Unix seconds"),
+        (twilio(direction="\ud800"),
+         "unknown direction `\ufffd`; expected `inbound` or `outbound-…`"),
+        (twilio(sid="\ud800"), plain("inbound", "text", id="\ufffd")),
+        (twilio(**{"from": f"{ANA}\udc00"}),
+         plain("inbound", "text", customer="4915112345678\ufffd")),
     ],
 )  # fmt: skip
 def test_a_row_of_twilio(tmp_path: Path, row: dict[str, Any], expected: Any) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
+import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,9 @@ import pytest
 pytest.importorskip("pyarrow")
 import pyarrow as pa
 import pyarrow.parquet as pq
-from wa_sim.audit.plain import Chunk
+from wa_sim.audit.masking import Mask
+from wa_sim.audit.plain import Chunk, Reject
+from wa_sim.audit.rejects import Rejects
 from wa_sim.audit.sources import BadMap, NoLog, csv_lines, csvs, find, jsons, parse_maps, read
 
 from .told import PLAIN_HEAD, told, written
@@ -92,6 +97,43 @@ def test_bytes_that_are_no_utf8_cost_their_own_line(tmp_path: Path) -> None:
     assert rejects == [(5, "not in UTF-8, from byte 43 of the row on")]
 
 
+@pytest.mark.parametrize("word", ["a\rb", "\u00e9\rb", "a\r"])
+@pytest.mark.parametrize("other", ["", "x"])
+def test_a_carriage_return_inside_a_field_is_a_letter(
+    tmp_path: Path, word: str, other: str
+) -> None:
+    """It ends no row, wherever it stands, and whether its column is read or not."""
+    head = PLAIN_HEAD.replace("template", other or "template")
+    row = ROW.replace("text,,", f"text,{word},")
+    path = written(tmp_path, "a.csv", (head + ROW + row + "one\r,two\r\n" + ROW).encode())
+    rows, rejects, _ = told("plain", path)
+    assert rows == [(2, PLAIN), (3, PLAIN if other else {**PLAIN, "template": word}), (5, PLAIN)]
+    assert rejects == [(4, "2 fields; expected 9, as in the header")]
+
+
+def test_a_header_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """Line ends of old Macs, and quotation marks that do not fit, each in a sentence."""
+    text = (PLAIN_HEAD + ROW + ROW).replace("\n", "\r")
+    with pytest.raises(NoLog, match=r"mac\.csv:1: a carriage return stands inside the header"):
+        told("plain", written(tmp_path, "mac.csv", text.encode()))
+    with pytest.raises(NoLog, match=r"a\.csv:1: the quotation marks of the header do not fit"):
+        told("plain", written(tmp_path, "a.csv", PLAIN_HEAD.replace("kind", '"ki\nnd"') + ROW))
+
+
+def test_fields_may_be_long(tmp_path: Path) -> None:
+    """A name or a field of 200,000 letters is no fault, and what is wrong beside it is told."""
+    long = "x" * 200_000
+    head, row = PLAIN_HEAD.replace("\n", f",{long}\n"), ROW.replace("\n", f",{long}\n")
+    quoted = row.replace(long, f'"{long}"')
+    text = head + row + f"one,{long}\n" + quoted + row.replace("text", '"te"xt') + row
+    rows, rejects, _ = told("plain", written(tmp_path, "a.csv", text))
+    assert rows == [(2, PLAIN), (4, PLAIN), (6, PLAIN)]
+    assert rejects == [
+        (3, "2 fields; expected 10, as in the header"),
+        (5, "the quotation marks do not fit together"),
+    ]
+
+
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_other_delimiters_are_known_by_the_header(tmp_path: Path, delimiter: str) -> None:
     """Tables of Excel in Europe, and tabs, are read too; so is a byte order mark."""
@@ -125,10 +167,90 @@ def test_json_lines_are_read_whatever_the_types(tmp_path: Path) -> None:
     same = "".join(json.dumps(row) + "\n" for _ in range(3))
     rows, rejects, _ = told("plain", written(tmp_path, "same.jsonl", same))
     assert rows == [(1, plain), (2, plain), (3, plain)]
-    mixed = f"{json.dumps(row)}\n\n{json.dumps({**row, 'at': '1772377200', 'number': True})}\n"
+    other = json.dumps({**row, "at": "1772377200", "number": "15550001111"})
+    mixed = f"{json.dumps(row)}\n\n{other}\n"
     rows, rejects, _ = told("plain", written(tmp_path, "mixed.jsonl", mixed))
     texts = {**plain, "at": "1772377200", "number": "15550001111"}
-    assert rows == [(1, texts), (3, {**texts, "number": "true"})]
+    assert rows == [(1, {**texts, "at": "2026-03-01T15:00:00+00:00"}), (3, texts)]
+    assert rejects == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("customer", 4915112345678, "4915112345678"),
+        ("customer", 4915112345678.0, "4915112345678"),
+        ("id", 7.0, "7"),
+        ("id", 10**30, str(10**30)),
+        ("at", -5, "1969-12-31T23:59:55+00:00"),
+        ("at", 1772377200.25, "2026-03-01T15:00:00.250000+00:00"),
+        ("at", 1e-7, "1970-01-01T00:00:00+00:00"),
+        ("at", 1e300, "1e+300"),
+    ],
+)
+def test_a_value_of_json_means_the_same_beside_a_text(
+    tmp_path: Path, name: str, value: Any, said: str
+) -> None:
+    """A number that stands beside texts is the text of what it is alone."""
+    text = f"{json.dumps(PLAIN)}\n{json.dumps({**PLAIN, name: value})}\n"
+    rows, rejects, _ = told("plain", written(tmp_path, "a.jsonl", text))
+    assert rows == [(1, PLAIN), (2, {**PLAIN, name: said})]
+    assert rejects == []
+
+
+def test_what_is_no_number_in_json_is_no_value(tmp_path: Path) -> None:
+    """NaN is what some writers put where nothing is; beside a text it is no text either."""
+    given = [{**PLAIN, "template": "a"}, {**PLAIN, "template": math.nan}]
+    text = "".join(json.dumps(row) + "\n" for row in given)
+    rows, rejects, _ = told("plain", written(tmp_path, "a.jsonl", text))
+    assert rows == [(1, {**PLAIN, "template": "a"}), (2, PLAIN)]
+    assert rejects == []
+
+
+@pytest.mark.parametrize("value", [{"wa_id": "49"}, ["49"], True, 1.5])
+@pytest.mark.parametrize("name", ["at", "customer", "id", "number", "template", "status"])
+def test_json_that_is_no_text_costs_its_row(tmp_path: Path, name: str, value: Any) -> None:
+    """Objects, lists and truths are no texts of what stands in them, whatever stands beside."""
+    rows = [PLAIN, {**PLAIN, name: value}, {**PLAIN, "id": 3}]
+    path = written(tmp_path, "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    found = list(read("plain", find([str(path)])))
+    if name == "at" and value == 1.5:
+        assert not [each for each in found if isinstance(each, Reject)]
+        return
+    (reject,) = (each for each in found if isinstance(each, Reject))
+    instant = "expected ISO 8601 with a zone, or a number"
+    why = instant if name == "at" else "expected text, or a whole number"
+    assert reject == Reject(str(path), "line", 2, name, why, json.dumps(value))
+    assert [position for position, _ in told("plain", path)[0]] == [1, 3]
+
+
+def test_words_may_stand_for_json_that_is_no_text(tmp_path: Path) -> None:
+    """Where --map gives words, truths and objects are what they are written as."""
+    rows = [{**PLAIN, "out": False, "tpl": None}, {**PLAIN, "out": True, "tpl": {"name": "a"}}]
+    path = written(tmp_path, "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    maps = ["direction=out:true=outbound;false=inbound,kind=tpl:=text;*=template"]
+    found, rejects, _ = told("plain", path, columns=parse_maps(maps))
+    assert [(row["direction"], row["kind"]) for _, row in found] == [
+        ("inbound", "text"),
+        ("outbound", "template"),
+    ]
+    assert rejects == []
+
+
+def test_a_reject_of_a_mapped_column_has_its_plain_name(tmp_path: Path) -> None:
+    """What is masked goes by the plain name, so a contact is never shown by another."""
+    path = written(tmp_path, "a.jsonl", json.dumps({**PLAIN, "who": ["49"]}) + "\n")
+    (reject,) = read("plain", find([str(path)]), parse_maps(["customer=who"]))
+    assert isinstance(reject, Reject)
+    assert reject.column == "customer"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+def test_half_a_surrogate_pair_is_an_unknown_letter(tmp_path: Path, form: str) -> None:
+    """JSON may hold what is no text; a whole pair is left alone."""
+    row = json.dumps(PLAIN).replace('"m1"', r'"\ud83d\ude00 \ud800 \uDC00x"')
+    rows, rejects, _ = told("plain", written(tmp_path, "a", f"[{row}]" if form == "json" else row))
+    assert rows == [(1, {**PLAIN, "id": "\U0001f600 \ufffd \ufffdx"})]
     assert rejects == []
 
 
@@ -187,6 +309,16 @@ def test_parquet_goes_through_untouched_a_group_at_a_time(tmp_path: Path) -> Non
     assert [chunk.through for chunk in chunks if isinstance(chunk, Chunk)] == [0.4, 0.8, 1.0]
 
 
+def test_empty_groups_of_parquet_are_passed_over(tmp_path: Path) -> None:
+    """A writer that had nothing to write may have written that."""
+    table, path = pa.Table.from_pylist([PLAIN]), tmp_path / "a.parquet"
+    with pq.ParquetWriter(path, table.schema) as writer:
+        for rows in (table.slice(1), table, table.slice(1)):
+            writer.write_table(rows)
+    assert len(list(read("plain", find([str(path)])))) == 1
+    assert told("plain", path) == ([(1, PLAIN)], [], {})
+
+
 def test_files_are_known_by_what_is_in_them(tmp_path: Path) -> None:
     """Names do not matter, gzip is unpacked, and how much of all is read is told."""
     first = written(tmp_path, "first", gzip.compress((PLAIN_HEAD + ROW).encode()))
@@ -218,6 +350,37 @@ def test_folders_and_patterns_name_their_logs_once(tmp_path: Path) -> None:
         [str(inner / "b.csv"), str(tmp_path / "logs"), str(tmp_path / "*" / "*" / "*.csv")]
     )
     assert [Path(log.path).name for log in found] == ["b.csv", "a.jsonl.gz"]
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands below it is not left out without a word."""
+    shut = tmp_path / "logs" / "shut"
+    shut.mkdir(parents=True)
+    written(shut.parent, "a.csv", PLAIN_HEAD + ROW)
+    scan = os.scandir
+
+    def refused(path: Any) -> Any:
+        if os.fspath(path) == str(shut):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(PermissionError, match="shut"):
+        find([str(shut.parent)])
+
+
+def test_rejects_of_an_audit_are_no_log_of_a_folder(tmp_path: Path) -> None:
+    """Neither the file of that name, which may be empty, nor one of another name."""
+    log = written(tmp_path, "a.jsonl", json.dumps({"file": "a", "row": 1, **PLAIN}) + "\n")
+    rejects = Rejects(str(tmp_path / "bad.jsonl"), Mask())
+    rejects(Reject("b.csv", "line", 2, None, "not in UTF-8", "x"))
+    rejects.keep()
+    written(tmp_path, "audit-rejects.jsonl", "")
+    assert [each.path for each in find([str(tmp_path)])] == [str(log)]
+    named = find([str(tmp_path / "bad.jsonl")])
+    assert [Path(each.path).name for each in named] == ["bad.jsonl"]
 
 
 @pytest.mark.parametrize(
@@ -315,6 +478,55 @@ def test_instants_in_seconds_with_a_fraction_keep_their_milliseconds(tmp_path: P
     found, _, _ = told("plain", path, columns=parse_maps(["at=at:s"]))
     millis = [row["at"].microsecond / 1000 for _, row in found]
     assert millis == list(range(1000))
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ("n/a", "n/a"),
+        ("1772377200123.0", "2026-03-01T15:00:00.123000+00:00"),
+        ("-1.5e3", "1969-12-31T23:59:58.500000+00:00"),
+        ("1e300", "1e300"),
+        ("nan", "nan"),
+        ("2026-03-01T15:00:00Z", "2026-03-01T15:00:00Z"),
+    ],
+)
+def test_an_instant_that_is_no_number_costs_its_own_row(
+    tmp_path: Path, form: str, other: str, said: str
+) -> None:
+    """The numbers beside it are still milliseconds; it stays what it is, for the engine to tell."""
+    rows: list[dict[str, Any]] = [{**PLAIN, "at": 1772377200000}, {**PLAIN, "at": other}]
+    path = tmp_path / "a.log"
+    if form == "json":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    elif form == "parquet":
+        parquet(path, [{**row, "at": str(row["at"])} for row in rows])
+    else:
+        lines = [",".join(PLAIN), *(",".join(map(str, row.values())) for row in rows), ""]
+        path.write_text("\n".join(lines), "utf-8")
+    found, rejects, _ = told("plain", path, columns=parse_maps(["at=at:ms"]))
+    assert [row["at"] for _, row in found] == ["2026-03-01T15:00:00+00:00", said]
+    assert rejects == []
+
+
+def test_texts_of_parquet_may_be_numbers_of_milliseconds(tmp_path: Path) -> None:
+    """Whatever type of text the reader chose."""
+    path = parquet(tmp_path / "a.parquet", [{**PLAIN, "at": "1772377200123"}])
+    found, _, _ = told("plain", path, columns=parse_maps(["at=at:ms"]))
+    assert [row["at"].microsecond for _, row in found] == [123000]
+
+
+@pytest.mark.parametrize("map_", ["kind=kind:x=text", "status=kind", "at=kind:ms"])
+@pytest.mark.parametrize("value", [{"a": 1}, ["x"]])
+def test_a_column_of_parquet_that_is_no_value_is_told(
+    tmp_path: Path, map_: str, value: Any
+) -> None:
+    """A column of structs or lists is none of a log's; its name and its type are told."""
+    path = parquet(tmp_path / "a.parquet", [{**PLAIN, "kind": value}])
+    kind = r"struct<a: int64>" if isinstance(value, dict) else r"list<\w+: string>"
+    with pytest.raises(NoLog, match=rf"a\.parquet: the column `kind` is of the type {kind}"):
+        told("plain", path, columns=parse_maps([map_]))
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,24 @@ def test_lines_that_cannot_be_read_are_rejected_where_they_stand(tmp_path: Path)
     assert rejects[3][1] == "a send without `at`; give the instant when the request left"
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_half_a_surrogate_pair_ends_nothing(tmp_path: Path, deep: bool) -> None:
+    """In a price, a status, an id, or in a body that is kept as a text of JSON."""
+    lines = [
+        value(statuses=[status(T0, "a", "sent", "\ud800")]),
+        value(statuses=[status(T0, "b", "\ud800")]),
+        value(messages=[message(T0, "\udc00")]),
+    ]
+    kept = [{"at": T0, "body": json.dumps(line)} for line in lines] if deep else lines
+    rows, rejects, _ = told("webhooks", archive(tmp_path, *kept))
+    assert [(row["id"], row.get("category")) for _, row in rows] == [
+        ("a", "\ufffd"),
+        ("b", None),
+        ("\ufffd", None),
+    ]
+    assert rejects == []
+
+
 def test_an_archive_is_lines_of_json(tmp_path: Path) -> None:
     """A table is no archive of webhooks."""
     with pytest.raises(NoLog, match="expected lines of JSON"):

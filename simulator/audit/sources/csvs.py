@@ -10,7 +10,6 @@ House rules:
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..plain import Chunk, Reject
 from . import csv_lines
-from .csv_lines import evenly, records, starts, whole_rows
+from .csv_lines import evenly, fields, records, starts, whole_rows
 from .files import Log, NoLog
 
 if TYPE_CHECKING:
@@ -80,8 +79,15 @@ def _header(log: Log, file: IO[bytes]) -> _Header:
         text = first.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise NoLog(f"{log.name}:{lines}: the header is not in UTF-8") from None
+    if "\r" in text:
+        raise NoLog(
+            f"{log.name}:{lines}: a carriage return stands inside the header; "
+            "expected lines that end in a newline, not in a carriage return alone"
+        )
     delimiter = max(_DELIMITERS, key=text.count)
-    (names,) = csv.reader([text], delimiter=delimiter)
+    names = fields(text, delimiter)
+    if names is None:
+        raise NoLog(f"{log.name}:{lines}: the quotation marks of the header do not fit together")
     return _Header([name.strip() for name in names], delimiter, lines, size)
 
 
@@ -99,20 +105,20 @@ class Table:
     wanted: tuple[str, ...]
     delimiter: str
 
-    def rows(self, piece: bytes, bad: list[int] | None = None) -> pa.RecordBatch:
+    def rows(self, piece: bytes, bad: dict[int, int] | None = None) -> pa.RecordBatch:
         """The rows of a piece.
 
         Args:
             piece: of the file, whole rows.
-            bad: takes the numbers of rows with too many or too few fields; None: there are none,
-                and no quotes either.
+            bad: takes the numbers of rows with too many or too few fields, and how many each
+                has; None: there are none, and no quotes either.
         """
         import pyarrow as pa
         import pyarrow.csv as reader
 
         def skip(row: Any) -> str:
             assert bad is not None
-            bad.append(row.number - 1)
+            bad[row.number - 1] = row.actual_columns
             return "skip"
 
         # Names that nobody wants need not be told apart.
@@ -188,8 +194,8 @@ class _Reader:
         newlines = np.flatnonzero(np.frombuffer(piece, np.uint8) == ord("\n"))
         lines = np.searchsorted(newlines, begins) + line + 1
         table = Table(tuple(self.header.names), tuple(self.names), self.header.delimiter)
-        fields = len(self.header.names)
-        if not self.log.packed and evenly(piece, begins, ends, self.header.delimiter, fields):
+        count = len(self.header.names)
+        if not self.log.packed and evenly(piece, begins, ends, self.header.delimiter, count):
             # Nothing can be wrong with it, so it may be read later, by whoever wants it then.
             yield self._chunk(partial(_later, self.log.path, offset, len(piece), table), lines)
         else:
@@ -205,7 +211,7 @@ class _Reader:
         import numpy as np
         import pyarrow as pa
 
-        bad: list[int] = []
+        bad: dict[int, int] = {}
         try:
             batch = table.rows(piece, bad)
         except pa.ArrowInvalid:
@@ -213,10 +219,10 @@ class _Reader:
         if batch.num_rows + len(bad) != len(begins):
             return None
         rejects = [
-            self._misfit(int(lines[i]), piece[begins[i] : ends[i]].decode("utf-8", "replace"))
-            for i in bad
+            self._misfit(int(lines[i]), piece[begins[i] : ends[i]], count)
+            for i, count in bad.items()
         ]
-        lines = np.delete(lines, bad) if bad else lines
+        lines = np.delete(lines, list(bad)) if bad else lines
         return [*rejects, self._chunk(batch, lines)] if len(lines) else list(rejects)
 
     def _chunk(self, rows: Rows, lines: np.ndarray) -> Chunk:
@@ -259,19 +265,16 @@ class _Reader:
             )
         if not text:
             return []
-        try:
-            (row,) = csv.reader(
-                io.StringIO(text, newline=""), delimiter=self.header.delimiter, strict=True
-            )
-        except (csv.Error, ValueError):
+        row = fields(text, self.header.delimiter)
+        if row is None:
             return self._bad(number, raw, "the quotation marks do not fit together")
-        return self._misfit(number, text) if len(row) != len(self.header.names) else row
+        same = len(row) == len(self.header.names)
+        return row if same else self._misfit(number, raw, len(row))
 
-    def _misfit(self, number: int, text: str) -> Reject:
-        (row,) = csv.reader([text], delimiter=self.header.delimiter)
-        names = len(self.header.names)
-        why = f"{len(row)} field{'' if len(row) == 1 else 's'}; expected {names}, as in the header"
-        return self._bad(number, text.encode(), why)
+    def _misfit(self, number: int, raw: bytes, count: int) -> Reject:
+        expected = f"expected {len(self.header.names)}, as in the header"
+        why = f"{count} field{'' if count == 1 else 's'}; {expected}"
+        return self._bad(number, raw, why)
 
     def _bad(self, number: int, raw: bytes, why: str) -> Reject:
         text = raw.decode("utf-8", "replace").rstrip("\r\n")

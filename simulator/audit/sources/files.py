@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,10 @@ _GZIP: Final = b"\x1f\x8b"
 _PARQUET: Final = b"PAR1"
 _BOM: Final = b"\xef\xbb\xbf"
 _HEAD: Final = 4096
+_REJECTS: Final = "audit-rejects.jsonl"  # what the command calls it where nobody says otherwise
+_A_REJECT: Final = re.compile(  # a line as `Rejects` writes it
+    rb'\{"file": "[^"]*", "(?:row|line)": [0-9]+, "column": (?:null|"[a-z_]+"), "why": "'
+)
 
 
 class NoLog(ValueError):
@@ -100,7 +105,7 @@ def find(paths: Iterable[str]) -> list[Log]:
 
     A file is known by its first bytes, whatever its name. In folders only files with a known
     ending are taken (``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.json``, ``.parquet``, each
-    also with ``.gz``), sorted by path.
+    also with ``.gz``), sorted by path, and none that an audit wrote for rows that cannot be read.
 
     Raises:
         NoLog: a path that is not there, or a folder or pattern that holds no log.
@@ -132,11 +137,29 @@ def _named(path: str) -> Iterator[str]:
 
 
 def _below(folder: str) -> Iterator[str]:
-    for where, folders, names in os.walk(folder):
+    for where, folders, names in os.walk(folder, onerror=_unreadable):
         folders.sort()
         for name in sorted(names):
-            if Path(name.lower().removesuffix(".gz")).suffix in _ENDINGS:
-                yield os.path.join(where, name)
+            path = os.path.join(where, name)
+            known = Path(name.lower().removesuffix(".gz")).suffix in _ENDINGS
+            if known and not _is_rejects(path):
+                yield path
+
+
+def _unreadable(error: OSError) -> None:
+    """A folder that cannot be looked into is no empty one."""
+    raise error
+
+
+def _is_rejects(path: str) -> bool:
+    """Whether an audit wrote this file for rows that it could not read; it may be an empty one."""
+    if os.path.basename(path) == _REJECTS:
+        return True
+    if not path.endswith(".jsonl"):
+        return False
+    with open(path, "rb") as file:
+        first = file.readline(_HEAD)
+    return _A_REJECT.match(first) is not None
 
 
 def _log(path: str) -> Log:

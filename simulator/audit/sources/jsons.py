@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
+from ...seeding import read_instant
+from ..columns import NO_TEXT, as_text
 from ..plain import Chunk, Reject
 from .files import Log
+from .mapping import INSTANTS, Columns, untranslated, wanted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +25,10 @@ _LONGEST: Final = 64 << 20  # bytes of a line that is looked at by itself
 _TRIED: Final = 64  # lines whose values tell of what type a column is
 _SHOWN: Final = 300
 _BOM: Final = b"\xef\xbb\xbf"
-
+_SURROGATES: Final = re.compile(  # a pair of them, however deep in quotes; or half a pair
+    rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\+u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+_NO_INSTANT: Final = "expected ISO 8601 with a zone, or a number"
 
 Unit: TypeAlias = Literal["row", "line"]
 
@@ -35,8 +42,8 @@ class Record(NamedTuple):
     raw: bytes
 
 
-def read(log: Log, wanted: Sequence[str]) -> Iterator[Chunk | Reject]:
-    """The rows, with those of the wanted columns that they have.
+def read(log: Log, columns: Columns) -> Iterator[Chunk | Reject]:
+    """The rows, with the log's own columns that are wanted, as far as they have them.
 
     Lines are read by Arrow, many at once, where each column is of one type; else one by one.
 
@@ -44,11 +51,11 @@ def read(log: Log, wanted: Sequence[str]) -> Iterator[Chunk | Reject]:
         OSError: it cannot be read.
     """
     if not _lines(log):
-        yield from chunks(log, records(log), wanted)
+        yield from chunks(log, records(log), columns)
         return
     for piece, line, through in pieces(log):
-        quick = _quick(log, piece, line, wanted)
-        found = chunks(log, _each(log, piece, line), wanted) if quick is None else [quick]
+        quick = _quick(log, piece, line, wanted(columns))
+        found = chunks(log, _each(log, piece, line), columns) if quick is None else [quick]
         for each in found:
             yield replace(each, through=through) if isinstance(each, Chunk) else each
 
@@ -71,7 +78,7 @@ def records(log: Log, inside: Sequence[str] = ()) -> Iterator[Record | Reject]:
     with log.open() as file:
         raw = file.read()
     try:
-        document = json.loads(raw.decode("utf-8-sig"))
+        document = json.loads(mended(raw).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         yield Reject(log.name, "line", getattr(error, "lineno", 1), None, _why(error), None)
         return
@@ -110,28 +117,64 @@ def _unfold(log: Log, found: Record | Reject, inside: Sequence[str]) -> Iterator
             yield Reject(log.name, "line", found.position, None, "expected a JSON object", None)
 
 
+def mended(raw: bytes) -> bytes:
+    """JSON with U+FFFD for each escaped half of a surrogate pair, which is no text.
+
+    That is as long, so positions stay.
+    """
+    return _SURROGATES.sub(lambda found: found[1] or rb"\ufffd", raw) if rb"\u" in raw else raw
+
+
+# -- as chunks -----------------------------------------------------------------------------------
+
+
 def chunks(
-    log: Log, found: Iterator[Record | Reject], wanted: Sequence[str]
+    log: Log, found: Iterator[Record | Reject], columns: Columns
 ) -> Iterator[Chunk | Reject]:
-    """Records as chunks of the wanted columns; what is not text becomes text, but for numbers."""
+    """Records as chunks of the wanted columns; a value means the same whatever stands beside it."""
+    taken = untranslated(columns)
     while batch := list(islice(found, BATCH)):
-        kept = [each for each in batch if isinstance(each, Record)]
-        yield from (each for each in batch if isinstance(each, Reject))
+        checked = [
+            each if isinstance(each, Reject) else _checked(log, each, taken) for each in batch
+        ]
+        kept = [each for each in checked if isinstance(each, Record)]
+        yield from (each for each in checked if isinstance(each, Reject))
         if kept:
-            yield _chunk(log, kept, wanted)
+            yield _chunk(log, kept, columns)
 
 
-def _chunk(log: Log, kept: Sequence[Record], wanted: Sequence[str]) -> Chunk:
+def _checked(log: Log, record: Record, taken: Mapping[str, str]) -> Record | Reject:
+    """The record; a reject where a value that is taken as it is fits no plain column."""
+    for own, name in taken.items():
+        value = _value(record.row, own)
+        why = _unfit(value, name)
+        if why is not None:
+            shown = json.dumps(value)[:_SHOWN]
+            return Reject(log.name, record.unit, record.position, name, why, shown)
+    return record
+
+
+def _unfit(value: Any, name: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return None
+    if name in INSTANTS:
+        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return None if fits else _NO_INSTANT
+    return NO_TEXT if as_text(value) is None else None
+
+
+def _chunk(log: Log, kept: Sequence[Record], columns: Columns) -> Chunk:
     import pyarrow as pa
 
-    made = {}
-    for name in wanted:
+    made, names = {}, wanted(columns)
+    seconds = {columns[name].name for name in INSTANTS if not columns[name].unit}
+    for name in names:
         values = [_value(each.row, name) for each in kept]
         if any(value is not None for value in values):
-            made[name] = _array(values)
+            made[name] = _array(values, seconds=name in seconds)
     positions = [each.position for each in kept]
     steady = positions[-1] - positions[0] == len(positions) - 1
-    rows = pa.RecordBatch.from_pydict(made or {wanted[0]: pa.nulls(len(kept), pa.string())})
+    rows = pa.RecordBatch.from_pydict(made or {names[0]: pa.nulls(len(kept), pa.string())})
     at = None if steady else pa.array(positions)
     return Chunk(log.name, kept[0].unit, positions[0], rows, at)
 
@@ -142,26 +185,32 @@ def _value(row: Mapping[str, Any], name: str) -> Any:
         found = row
         for key in name.split("."):
             found = found.get(key) if isinstance(found, dict) else None
-    return None if found == "" else found
+    return None if found == "" or found != found else found  # the second: NaN, for what is missing
 
 
-def _array(values: list[Any]) -> pa.Array:
-    """Numbers stay numbers where all are such; else every value is its text."""
+def _array(values: list[Any], *, seconds: bool) -> pa.Array:
+    """Numbers stay numbers where all are of one sort; else every value is its text."""
     import pyarrow as pa
 
     kinds = {type(value) for value in values if value is not None}
-    if kinds == {int} or kinds == {float} or kinds == {int, float}:
+    if kinds == {int} or kinds == {float}:
         try:
             return pa.array(values, pa.int64() if kinds == {int} else pa.float64())
         except (pa.ArrowInvalid, OverflowError):
             pass
-    return pa.array([_text(value) for value in values], pa.string())
+    return pa.array([_text(value, seconds=seconds) for value in values], pa.string())
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any, *, seconds: bool) -> str | None:
+    """What a value is called where texts stand beside it; a number of seconds is an instant."""
     if value is None or isinstance(value, str):
-        return None if value is None else value.encode("utf-8", "replace").decode()
-    return json.dumps(value)
+        return value
+    if seconds and isinstance(value, (int, float)):
+        try:
+            return read_instant(value).isoformat()
+        except ValueError:
+            pass  # the engine says so again, of its text
+    return as_text(value) or json.dumps(value)
 
 
 # -- lines ---------------------------------------------------------------------------------------
@@ -203,7 +252,7 @@ def _each(log: Log, piece: bytes, line: int) -> Iterator[Record | Reject]:
         if not raw.strip():
             continue
         try:
-            row = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
+            row = json.loads(mended(raw).decode("utf-8-sig" if number == 1 else "utf-8"))
         except (ValueError, RecursionError) as error:
             yield _bad(log, number, raw, _why(error))
             continue

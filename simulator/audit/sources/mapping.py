@@ -8,18 +8,25 @@ an empty field: ``kind=template:=text;*=template``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..plain import COLUMNS, REQUIRED
+from .files import NoLog
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_INSTANTS: Final = ("at", "arrived_at")
-_UNITS: Final = ("s", "ms", "us")
+INSTANTS: Final = ("at", "arrived_at")
+_UNITS: Final = {"s": 1_000_000, "ms": 1_000, "us": 1}  # microseconds
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?")
 _QUOTES: Final = "'\""
+_SHOWN: Final = 80
 
 
 class BadMap(ValueError):
@@ -44,8 +51,17 @@ class Column:
     words: Mapping[str, str] = field(default_factory=dict)
     other: str | None = None
 
+    @property
+    def translated(self) -> bool:
+        """Whether its words stand for others."""
+        return bool(self.words) or self.other is not None
+
     def of(self, rows: pa.RecordBatch) -> pa.Array | None:
-        """The plain column of these rows, which have the log's own; None where they lack it."""
+        """The plain column of these rows, which have the log's own; None where they lack it.
+
+        Raises:
+            NoLog: it is of a type that no plain column can be made of.
+        """
         import pyarrow as pa
 
         if not self.name:
@@ -53,14 +69,24 @@ class Column:
         found = _find(rows, self.name)
         if found is None:
             return None
+        if pa.types.is_nested(found.type):
+            raise self._unfit(found)
         if self.unit:
             return _instants(found, self.unit)
-        return self._said(found) if self.words or self.other is not None else found
+        return self._said(found) if self.translated else found
+
+    def _unfit(self, found: pa.Array) -> NoLog:
+        kind = str(found.type)
+        shown = kind if len(kind) <= _SHOWN else f"{kind[:_SHOWN]}…"
+        return NoLog(f"the column `{self.name}` is of the type {shown}; expected text or numbers")
 
     def _said(self, found: pa.Array) -> pa.Array:
         import pyarrow as pa
 
-        texts = found.cast(pa.string()).fill_null("")
+        try:
+            texts = found.cast(pa.string()).fill_null("")
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # the first: bytes, and no UTF-8
+            raise self._unfit(found) from None
         kept = texts.dictionary_encode()
         said = [self.words.get(word, self._else(word)) for word in kept.dictionary.to_pylist()]
         return pa.array(said, pa.string()).take(kept.indices)
@@ -88,21 +114,46 @@ def _find(rows: pa.RecordBatch, name: str) -> pa.Array | None:
 
 
 def _instants(found: pa.Array, unit: str) -> pa.Array:
-    """Numbers since 1970 as instants; what is none stays, and is told as a bad row later."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    """Numbers since 1970 as instants; what is none stays, and is told as a bad row later.
 
-    if pa.types.is_temporal(found.type):
+    What Arrow cannot read at once is read value by value, so that a bad one costs its own row.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_temporal(found.type) or pa.types.is_boolean(found.type):
         return found
     if pa.types.is_dictionary(found.type):
         found = found.dictionary_decode()
+    if pa.types.is_string_view(found.type):
+        found = found.cast(pa.string())
     try:
-        if pa.types.is_floating(found.type) and unit != "us":
-            scale = {"s": 1_000_000.0, "ms": 1_000.0}[unit]
-            found, unit = pc.round(pc.multiply(found, scale)), "us"
-        return found.cast(pa.int64()).cast(pa.timestamp(unit, "UTC"))
+        return _at_once(found, unit)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return found  # as it is: the engine tells row by row what is wrong with it
+        pass
+    try:
+        texts = found.cast(pa.string()).to_pylist()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return found  # no text either: the engine says so, row by row
+    return pa.array([_instant(text, unit) for text in texts], pa.string())
+
+
+def _at_once(numbers: pa.Array, unit: str) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_floating(numbers.type) and unit != "us":
+        numbers, unit = pc.round(pc.multiply(numbers, float(_UNITS[unit]))), "us"
+    return numbers.cast(pa.int64()).cast(pa.timestamp(unit, "UTC"))
+
+
+def _instant(text: str | None, unit: str) -> str | None:
+    """A number as ISO 8601. What is none stays, and so does one beyond the years 1 to 9999."""
+    if text is None or _NUMBER.fullmatch(text) is None:
+        return text
+    try:
+        return (_EPOCH + timedelta(microseconds=round(Decimal(text) * _UNITS[unit]))).isoformat()
+    except OverflowError:
+        return text
 
 
 Columns: TypeAlias = Mapping[str, Column]
@@ -154,7 +205,7 @@ def _column(name: str, rest: str) -> Column:
     column, colon, tail = rest.partition(":")
     if not colon:
         return Column(column)
-    if name in _INSTANTS:
+    if name in INSTANTS:
         if tail not in _UNITS:
             raise BadMap(f"unknown unit `{tail}` of `{name}`; expected one of {', '.join(_UNITS)}")
         return Column(column, unit=tail)
@@ -175,8 +226,21 @@ def wanted(columns: Columns) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def untranslated(columns: Columns) -> dict[str, str]:
+    """The log's own columns that are taken as they are, and which plain one each is."""
+    found: dict[str, str] = {}
+    for name, column in columns.items():
+        if column.name and not column.translated:
+            found.setdefault(column.name, name)
+    return found
+
+
 def plain(columns: Columns, rows: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows in the plain form. Columns that are needed and not there are all empty."""
+    """The rows in the plain form. Columns that are needed and not there are all empty.
+
+    Raises:
+        NoLog: a column is of a type that no plain one can be made of.
+    """
     import pyarrow as pa
 
     made: dict[str, Any] = {}

@@ -44,6 +44,8 @@ def read(log: Log, wanted: Sequence[str] | None = None) -> Iterator[Chunk]:
             groups, whole, first = file.metadata.num_row_groups, file.metadata.num_rows, 1
             for group in range(groups):
                 rows = file.metadata.row_group(group).num_rows
+                if not rows:
+                    continue
                 through = (first - 1 + rows) / whole if whole else 1.0
                 if rows <= LARGEST:
                     reads = partial(_group, _Place(log, group, first - 1, rows), columns, quick)

@@ -20,7 +20,7 @@ def read(logs: Sequence[Log], columns: Columns) -> Iterator[Chunk | Reject]:
     """The rows of these logs in the plain form.
 
     Raises:
-        NoLog: a file lacks a column that is needed.
+        NoLog: a file lacks a column that is needed, or has one of a type that cannot be read.
         OSError: a file cannot be read.
     """
     for log in logs:
@@ -28,15 +28,22 @@ def read(logs: Sequence[Log], columns: Columns) -> Iterator[Chunk | Reject]:
             if isinstance(found, Reject):
                 yield found
             elif callable(found.rows):
-                yield replace(found, rows=partial(_later, columns, found.rows))
+                yield replace(found, rows=partial(_later, log.name, columns, found.rows))
             else:
-                yield replace(found, rows=plain(columns, found.rows))
+                yield replace(found, rows=_plain(log.name, columns, found.rows))
 
 
 def _later(
-    columns: Columns, rows: Callable[[], Iterable[pa.RecordBatch]]
+    file: str, columns: Columns, rows: Callable[[], Iterable[pa.RecordBatch]]
 ) -> Iterator[pa.RecordBatch]:
-    return (plain(columns, batch) for batch in rows())
+    return (_plain(file, columns, batch) for batch in rows())
+
+
+def _plain(file: str, columns: Columns, rows: pa.RecordBatch) -> pa.RecordBatch:
+    try:
+        return plain(columns, rows)
+    except NoLog as none:
+        raise NoLog(f"{file}: {none}") from None
 
 
 def _read(log: Log, columns: Columns) -> Iterator[Chunk | Reject]:
@@ -45,7 +52,7 @@ def _read(log: Log, columns: Columns) -> Iterator[Chunk | Reject]:
         lacks(log, columns, csvs.columns(log))
         yield from csvs.read(log, names)
     elif log.form == "json":
-        yield from jsons.read(log, names)
+        yield from jsons.read(log, columns)
     else:
         lacks(log, columns, parquets.columns(log))
         yield from parquets.read(log, names)

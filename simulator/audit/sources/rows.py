@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from wa_fsm.events import instant
 
 from ...seeding import read_instant
-from ..as_events import rows_of
+from ..as_events import CODE_DIGITS, rows_of
 from ..plain import Chunk, Reject
 from . import csvs, jsons, parquets
 from .files import Log
@@ -196,25 +196,27 @@ def _plain(value: Any) -> str:
 
 
 def code_of(row: Mapping[str, Any], name: str) -> int | None:
-    """A whole number; None where there is none, or 0."""
+    """A whole number of a bearable length; None where there is none, or 0."""
     text = text_of(row, name, known="").removesuffix(".0")
     if not text:
         return None
     if not text.isascii() or not text.isdigit():
         raise Bad("error_code", f"`{name}` is a whole number, got `{text}`")
+    if len(text) > CODE_DIGITS:
+        raise Bad(
+            "error_code", f"`{name}` has {len(text):,} digits; expected {CODE_DIGITS} at most"
+        )
     return int(text) or None
 
 
 def instant_of(column: str, value: object) -> datetime:
     """An instant in ISO 8601 with a zone, or Unix seconds; also as a database shows UTC."""
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise Bad(column, f"`{value}` has no time zone; expected an instant with one")
-        return instant(value)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise Bad(column, f"`{value}` has no time zone; expected an instant with one")
     if isinstance(value, str) and value.endswith(" UTC"):
         value = f"{value.removesuffix(' UTC')}Z"
     try:
-        return read_instant(value)
+        return instant(value) if isinstance(value, datetime) else read_instant(value)
     except ValueError as error:
         raise Bad(column, str(error)) from None
 
@@ -224,7 +226,7 @@ def inner(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = row.get(name)
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = json.loads(jsons.mended(value.encode()))
         except (ValueError, RecursionError):
             return {}
     return value if isinstance(value, dict) else {}

@@ -14,6 +14,8 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from wa_fsm.events import instant
+
 from ..plain import FREE_FORM, UNCLASSIFIED, Chunk, Reject
 from .files import Log
 from .rows import Aside, Bad, Record, Row, code_of, convert, instant_of, named, records, text_of
@@ -101,8 +103,8 @@ def _when(row: Mapping[str, Any], *, came: bool) -> datetime:
     text = text_of(row, key)
     try:
         found = parsedate_to_datetime(text)
-    except ValueError:
+        if found.tzinfo is not None:
+            return instant(found)
+    except (ValueError, OverflowError):  # the second: an offset of more days than there are
         return instant_of("at", text)
-    if found.tzinfo is None:  # `-0000`: the zone is not known
-        raise Bad("at", f"`{text}` has no time zone")
-    return found
+    raise Bad("at", f"`{text}` has no time zone")  # `-0000`: it is not known

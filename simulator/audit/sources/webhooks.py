@@ -99,7 +99,7 @@ class _Reader:
         for piece, line, done in jsons.pieces(log):
             for number, raw in enumerate(piece.split(b"\n"), line + 1):
                 if raw.strip():
-                    self._line(Place(log.name, number), raw)
+                    self._line(Place(log.name, number), jsons.mended(raw))
             yield done
 
     def _line(self, place: Place, raw: bytes) -> None:
