@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
-from wa_fsm import policies
+from wa_fsm import clock, policies
 
 from .fields import Parsed, Word
 from .mistakes import quoted
@@ -19,12 +18,11 @@ LENGTH_PATTERN: Final = (
 )
 
 
-@lru_cache(maxsize=256)
 def zone(name: str) -> tzinfo:
-    """The IANA time zone of this name. Raises ValueError when there is none."""
+    """The IANA time zone of this name. Raises ValueError when there is none, with a hint."""
     try:
-        return ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
+        return clock.zone(name)
+    except ValueError:
         near = policies.near(name, sorted(available_timezones()))
         _, asks, meant = near.rpartition("did you mean")
         hint = f"; {asks}{meant}" if asks else ""

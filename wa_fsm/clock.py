@@ -1,13 +1,14 @@
-"""Clocks, and times as people read them. The only file that reads a clock or uses pendulum.
+"""Clocks and time zones. The only file that reads a clock or uses pendulum.
 
 A clock is a value that is passed: a callable that gives an aware UTC datetime. Everything inside
-computes with standard-library datetimes; pendulum stands at the rim only.
+computes with standard-library datetimes; pendulum stands at the rim only, where it looks up zones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import TypeAlias
 
 from wa_fsm.events import instant
@@ -47,8 +48,9 @@ class ManualClock:
         self.advance(instant(then) - self._now)
 
 
+@lru_cache(maxsize=256)
 def zone(name: str) -> tzinfo:
-    """The time zone of an IANA name such as ``Europe/Berlin``.
+    """The time zone of an IANA name such as ``Europe/Berlin``. The only lookup of zones there is.
 
     Raises:
         ValueError: there is none of that name.
@@ -56,6 +58,9 @@ def zone(name: str) -> tzinfo:
     import pendulum  # local: it takes longer to import than all of the core, and few need it
 
     try:
-        return pendulum.timezone(name)
+        found = pendulum.timezone(name)
     except Exception as error:  # pendulum leaks the errors of whatever holds its zone data
         raise ValueError(f"unknown time zone `{name}`; expected one such as `UTC`") from error
+    if found.name != name:  # `utc`, which pendulum takes, is no IANA name
+        raise ValueError(f"unknown time zone `{name}`; did you mean `{found.name}`?")
+    return found

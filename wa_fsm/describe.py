@@ -22,7 +22,7 @@ def guard_text(row: Row, cell: Cell) -> str:
     return ", ".join(facts[name].yes if want else facts[name].no for name, want in cell.wants)
 
 
-def effect_text(row: Row, cell: Cell) -> str:
+def effect_text(cell: Cell) -> str:
     """What a cell does, as people say it."""
     effect = cell.effect
     parts = []
@@ -46,7 +46,7 @@ def outcome_text(row: Row, cell: Cell) -> str:
     parts = []
     if row.verdict is not None:
         parts.append(f"{'allowed' if row.verdict in ALLOWING else 'refused'} `{row.verdict}`")
-    effect = effect_text(row, cell)
+    effect = effect_text(cell)
     if effect or row.verdict is None:
         parts.append(effect or "no effect")
     return "; ".join(parts)
@@ -66,7 +66,7 @@ def row_json(policy: Policy, row: Row) -> dict[str, Any]:
                 "states": list(cell.in_states),
                 "guard": guard_text(row, cell),
                 "to": cell.effect.to,
-                "effect": effect_text(row, cell),
+                "effect": effect_text(cell),
             }
             for cell in row.cells
         ],
@@ -96,6 +96,7 @@ def policy_json(policy: Policy) -> dict[str, Any]:
             for own in policy.refusals
         ],
         "openers": sorted(policy.openers),
+        "no_openers": policies.kind_standing(policy),
         "uncounted": sorted(policy.uncounted),
         "states": list(STATES),
         "rules": [row_json(policy, row) for row in policy.complete_rows],
@@ -140,14 +141,22 @@ def markdown(policy: Policy) -> str:
         lines += ["", "Refusals of its own, asked of what the rows allow:", ""]
         lines += [f"| {' | '.join(OWN_HEADINGS)} |", f"|{'---|' * len(OWN_HEADINGS)}"]
         lines += [f"| {' | '.join(cells)} |" for cells in _own_lines(policy)]
+    others = _no_openers(policy)
     lines += [
         "",
         f"Openers: {', '.join(sorted(policy.openers))}.",
+        *([f"Open no window: {others}."] if others else []),
         f"Window: {format_duration(policy.window)}. Margin: {format_duration(policy.margin)}.",
         "",
         *(f"- **{name}**: {said}" for name, said in policy.sources.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _no_openers(policy: Policy) -> str:
+    """The kinds that open no window, each with its standing; empty where none differs."""
+    told = policies.kind_standing(policy)
+    return ", ".join(f"{kind} ({standing})" for kind, standing in told.items())
 
 
 def _markdown_table(table: Iterable[tuple[str, ...]]) -> list[str]:
@@ -193,6 +202,8 @@ def text(policy: Policy) -> str:
         own_widths = [max(map(len, column)) for column in zip(*own, strict=True)]
         lines += ["", "refusals of its own, asked of what the rows allow:"]
         lines += _columns(own, own_widths)
+    others = _no_openers(policy)
+    lines += ["", f"open no window: {others}"] if others else []
     lines += ["", *(f"{name:<{widths[5]}}  {said}" for name, said in policy.sources.items())]
     return "\n".join(lines) + "\n"
 

@@ -113,7 +113,7 @@ def standing(side: Side) -> Plain:
         "left_ms": None if closes is None else (closes - end.at) // _MS,
         "left": None if closes is None else words.length(closes - end.at),
         "length_ms": policy.window // _MS,
-        "answers": [_answer(*each, side) for each in side.asked],
+        "answers": [_answer(*each) for each in side.asked],
     }
 
 
@@ -132,7 +132,7 @@ def _about(side: Side, state_text: str, zone: tzinfo) -> str:
     )
 
 
-def _answer(question: Question, outcome: Outcome, mark: Plain, side: Side) -> Plain:
+def _answer(question: Question, outcome: Outcome, mark: Plain) -> Plain:
     shown = ("verdict", "reason", "rule", "rule_text", "standing", "clauses", "remedies",
              "error_code", "text", "uncounted")  # fmt: skip
     decision = outcome.decision

@@ -294,7 +294,7 @@ def _foreign(row: Row, cell: Cell, known: Sequence[Effect]) -> Iterator[tuple[st
     near = {cell.effect, *(other for _, other in _other_effects(cell.effect))}
     for other in known:
         if other not in near:
-            said = effect_text(row, replace(cell, effect=other))
+            said = effect_text(replace(cell, effect=other))
             yield f"the effect `{said}`" if said else "no effect", other
 
 

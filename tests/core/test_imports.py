@@ -120,6 +120,13 @@ def test_only_clock_imports_pendulum():
     assert importers("pendulum") == {"clock"}
 
 
+def test_only_clock_looks_up_zones():
+    """A second lookup, in the simulator or here, could know other zones than the first."""
+    both = [*files(), *(ROOT.parent / "simulator").rglob("*.py")]
+    said = {file.name for file in both if "ZoneInfo" in file.read_text("utf-8")}
+    assert said == set()
+
+
 @pytest.mark.parametrize("package", ["simulator", "wa_sim"])
 def test_nobody_imports_the_simulator(package):
     """The simulator knows the rules, never the other way round."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.core.strategies import NINE, history_of, wrote
-from wa_fsm import PolicyError, policies
+from wa_fsm import PolicyError, describe, policies
 from wa_fsm.events import CUSTOMER_KINDS
 
 TEXTBOOK_IDS = [f"T{n}" for n in range(1, 21)]
@@ -120,3 +120,32 @@ def test_exactly_the_openers_open(spec, kind):
     opens = kind in OPENERS or (kind == "reaction" and spec != "cloud-api")
     situation = history_of(policy, wrote(NINE, kind=kind)).at(NINE)
     assert situation.window_open is opens
+
+
+def test_kinds_that_open_no_window_have_a_standing_each():
+    """What Meta says of a kind that opens nothing differs by kind, and is shown by kind."""
+    silent = dict.fromkeys(("edit", "reaction", "revoke", "unsupported"), "unverified")
+    assert policies.kind_standing(policies.get("cloud-api")) == silent | {"system": "inferred"}
+    counted = policies.from_spec("cloud-api,reactions_open_window=true")
+    assert "reaction" not in policies.kind_standing(counted)
+    assert policies.kind_standing(policies.get("textbook")) == {}
+
+
+@pytest.mark.parametrize("form", [describe.text, describe.markdown])
+def test_a_shown_policy_says_how_sure_it_is_of_each_kind(form):
+    """Whoever reads the table sees of which kinds Meta says nothing."""
+    assert "reaction (unverified)" in form(policies.get("cloud-api"))
+    assert "unverified" not in form(policies.get("textbook"))
+
+
+@pytest.mark.parametrize("name", policies.NAMES)
+def test_defaults_of_options_are_what_a_policy_is_made_with(name):
+    """A policy with each option at its default is the policy without options."""
+    stated = {option: policies.default(name, option) for option in policies.OPTIONS[name]}
+    assert policies.get(name, **stated) == policies.get(name)
+
+
+def test_an_option_that_a_policy_does_not_have_has_no_default():
+    """An option of another policy is an error, and not `false`."""
+    with pytest.raises(KeyError):
+        policies.default("textbook", "reactions_open_window")

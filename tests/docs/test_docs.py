@@ -8,11 +8,13 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import click
 import pytest
-from wa_sim.cli import COMMANDS
+from wa_sim.cli import COMMANDS, cli
 from wa_sim.model import DOCUMENT, EXPECT, STEP
 from wa_sim.reports.json import run_json
 from wa_sim.runner import run_case
@@ -166,6 +168,20 @@ def test_the_reference_names_everything_a_file_may_say(what: str, words: list[st
     assert not set(words) - named("docs/scenarios.md"), what
 
 
+def test_the_whole_example_has_every_key() -> None:
+    """The page says that every key of a file, a step and an `expect` stands in `whole.yaml`."""
+    (text,) = [b.text for b in blocks(DOCS / "scenarios.md") if "file: whole.yaml" in b.markers]
+    keys = {*DOCUMENT.fields, *STEP.fields, *EXPECT.fields}
+    assert not keys - set(re.findall(r"(?m)(?:^|[ {-])([a-z_]+):", text))
+
+
+def test_the_reference_has_a_row_for_every_key_of_a_file() -> None:
+    """Each key stands in a table of its own, so that no kind of the same name hides its absence."""
+    text = (ROOT / "docs/scenarios.md").read_text("utf-8")
+    rows = set(re.findall(r"(?m)^\| `(\w+)`", text))
+    assert not {*DOCUMENT.fields, *STEP.fields, *EXPECT.fields} - {*rows, "at"}
+
+
 def times(heading: str) -> list[str]:
     """The times in the first column of the table below these words of the reference."""
     text = (ROOT / "docs/scenarios.md").read_text("utf-8").partition(heading)[2]
@@ -231,6 +247,24 @@ def test_the_reference_names_every_field_of_the_json_report() -> None:
 def test_the_readme_names_every_subcommand_and_policy() -> None:
     """Whoever reads the README knows which subcommands and policies there are."""
     assert not {*COMMANDS, *policies.NAMES} - named("README.md")
+
+
+def test_every_option_of_a_command_is_on_a_page() -> None:
+    """What only `--help` tells is told nowhere: each long option stands on some page."""
+    text = "\n".join(page.read_text("utf-8") for page in PAGES if page.parent.name != "adr")
+    told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
+    assert not {option for option in options(cli, click.Context(cli)) if option not in told}
+
+
+def options(command: click.Command, context: click.Context) -> Iterator[str]:
+    """The long options of a command and of all below it."""
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from options(below, context)
+    for parameter in command.params:
+        yield from (option for option in parameter.opts if option.startswith("--"))
 
 
 def test_the_testing_page_names_every_folder_of_tests() -> None:

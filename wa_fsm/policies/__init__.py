@@ -9,7 +9,9 @@ from functools import cache, lru_cache
 from types import ModuleType
 from typing import Final, Literal, TypeAlias
 
+from wa_fsm.decision import Standing
 from wa_fsm.durations import format_duration, parse_duration
+from wa_fsm.events import CUSTOMER_KINDS
 from wa_fsm.policies import cloud_api, textbook
 from wa_fsm.policy import DEFAULT_WINDOW, NOTHING, Policy, PolicyError
 from wa_fsm.rows import FACTS, Row, with_options
@@ -95,12 +97,21 @@ def caution(name: str) -> str:
 
 def default(name: str, option: str) -> str:
     """What an option is where nobody says otherwise, as a spec writes it."""
-    return {"window": format_duration(DEFAULT_WINDOW), "margin": "0s"}.get(option, "false")
+    durations = {"window": format_duration(DEFAULT_WINDOW), "margin": "0s"}
+    return durations[option] if OPTIONS[name][option] == "duration" else "false"
 
 
 def option_help(name: str, option: str) -> str:
     """One sentence on an option of a policy."""
     return _HELP.get(option) or str(_MODULES[name].FLAGS[option])
+
+
+def kind_standing(policy: Policy) -> dict[str, Standing]:
+    """How well it is established that a kind opens no window, where that differs by kind."""
+    if policy.base != cloud_api.NAME:
+        return {}
+    others = sorted(set(CUSTOMER_KINDS) - policy.openers)
+    return {kind: cloud_api.KIND_STANDING.get(kind, "ours") for kind in others}
 
 
 def rows_left_out(policy: Policy) -> dict[str, list[Row]]:

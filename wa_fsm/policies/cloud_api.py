@@ -13,8 +13,10 @@ House rules:
   https://developers.facebook.com/documentation/business-messaging/whatsapp/ , read in 2026.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
+from wa_fsm.decision import Standing
 from wa_fsm.policies.both import ENDS, OPENERS, SOURCES, failures
 from wa_fsm.rows import Cell, Effect, Row
 
@@ -29,6 +31,13 @@ UNCOUNTED: Final = frozenset({"reaction"})
 FLAGS: Final = {
     "reactions_open_window": "a customer's reaction opens and refreshes the window (Meta does not say whether it "
     "does)",
+}
+KIND_STANDING: Final[Mapping[str, Standing]] = {  # of M3: that a kind opens no window
+    "system": "inferred",
+    "reaction": "unverified",
+    "unsupported": "unverified",
+    "edit": "unverified",
+    "revoke": "unverified",
 }
 OPENERS_BY_FLAG: Final = {"reactions_open_window": frozenset({"reaction"})}
 
@@ -52,8 +61,7 @@ ROWS: Final = (
     Row("M2", "customer_call", _opens(""), ("calling", "send-messages"),
         note="as M1: a call counts whether or not it is answered"),
     Row("M3", "customer_message", (Cell("any", "not opener_kind"),), ("kinds",), "inferred",
-        note="the standing is per kind: system inferred; reaction, unsupported, edit and revoke "
-        "unverified"),
+        note="the standing is per kind"),
     Row("M4", "template", (Cell("closed expired", "approved", _template_out),),
         ("templates", "pricing"), verdict="template_approved",
         note="no window opens, no conversation begins"),
@@ -96,11 +104,4 @@ ALL_SOURCES: Final = {
     " window; of reactions, unsupported messages, edits and revocations Meta says nothing",
     **SOURCES,
     "margin": "wa-fsm, the option `margin`: what is decided now reaches WhatsApp a moment later",
-}
-KIND_STANDING: Final = {
-    "system": "inferred",
-    "reaction": "unverified",
-    "unsupported": "unverified",
-    "edit": "unverified",
-    "revoke": "unverified",
 }
