@@ -92,7 +92,8 @@ def main() -> NoReturn:
     if hasattr(signal, "SIGPIPE"):  # `wa-sim … | head` ends quietly
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # text streams of CPython
+        # Names of files need not be UTF-8.
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # text streams of CPython
     if COMPLETE in os.environ:
         from .completion import register
 

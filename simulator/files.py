@@ -54,9 +54,14 @@ def find(paths: Iterable[str]) -> list[Found]:
         if not os.path.exists(path):
             raise FileNotFoundError(path)
         for each in _below(path) if os.path.isdir(path) else [path]:
-            display = os.path.normpath(each).replace(os.sep, "/")
+            display = shown(os.path.normpath(each).replace(os.sep, "/"))
             found.setdefault(_real(each, real), Found(display, each))
     return sorted(found.values())
+
+
+def shown(path: str) -> str:
+    """A path as text that can be printed; bytes of it that are no UTF-8 are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _real(path: str, folders: dict[str, str]) -> str:

@@ -11,6 +11,8 @@ _WORD: Final = r"[A-Za-z0-9_./+-]+(?::[A-Za-z0-9_./+-]+)*"
 _PLAIN: Final = re.compile(rf"(?![.+/-]*-)(?![./]){_WORD}(?: {_WORD})*")
 # What JSON leaves as it is, and YAML will not read or would fold.
 _UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+LONE: Final = re.compile("[\ud800-\udfff]")  # surrogates, which UTF-8 cannot write
+HOLE: Final = re.compile("<([A-Za-z_][A-Za-z0-9_-]*)>")  # to a scenario file a value of `examples`
 
 
 def flow(value: Any) -> str:
@@ -20,6 +22,15 @@ def flow(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(flow, value)) + "]"
     return value if _PLAIN.fullmatch(value) else in_quotes(value)
+
+
+def fitting(text: str) -> str:
+    """The text as a scenario file can hold it: ``‹word›`` for ``<word>``, no lone surrogates.
+
+    Two texts never become one, since what looks like that already is doubled.
+    """
+    text = HOLE.sub(r"‹\1›", re.sub("[‹›]", r"\g<0>\g<0>", text))
+    return LONE.sub(lambda found: f"‹U+{ord(found[0]):04X}›", text)
 
 
 def in_quotes(text: str) -> str:

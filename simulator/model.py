@@ -51,6 +51,12 @@ def language(text: str) -> str:
     return text.replace("-", "_")
 
 
+def _a_language(text: str) -> str:
+    if re.fullmatch(_LANGUAGE, text):
+        return text
+    raise ValueError(f"bad language {quoted(text)}; expected one such as `en_US`, or `status`")
+
+
 def _whole(text: str) -> int:
     if re.fullmatch("[0-9]{1,9}", text) and int(text):
         return int(text)
@@ -87,13 +93,16 @@ class _TemplateMapping:
             "language": Field(LANGUAGE_TAG, "The only language that it has."),
         },
     )
-    _many: Final = Table(what, "language", LANGUAGE_TAG, STATUS, same=language)
+    _many: Final = Table(
+        what, "language", Parsed("a language such as `en_US`", _a_language), STATUS, same=language
+    )
 
     def read(self, node: Node, notes: Notes) -> Any:
         """The template's statuses and category."""
         assert isinstance(node, MappingNode)
-        keys = [key.value for key, _ in node.value if isinstance(key, ScalarNode)]
-        if all(re.fullmatch(_LANGUAGE, key) for key in keys):
+        keys = {key.value for key, _ in node.value if isinstance(key, ScalarNode)}
+        languages = [key for key in keys if re.fullmatch(_LANGUAGE, key)]
+        if not keys or (languages and not keys & self._one.fields.keys()):
             entries = self._many.read(node, notes)
             bad = any(entry.value is BAD for entry in entries.values())
             return BAD if bad else Registered({k: e.value for k, e in entries.items()})

@@ -43,14 +43,31 @@ _UNPRINTABLE: Final = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
 _TOO_DEEP: Final = f"it is nested deeper than {DEEPEST} levels"
+_SPACES: Final = "indent with spaces"
+_QUOTE_IT: Final = "put a text that begins with this character in quotes"
+_BACKSLASH: Final = "write `\\\\` for a backslash, or put the text in single quotes"
 # What to do, by libyaml's words (and those of the loader in Python, where they differ).
 _ADVICE: Final = (
     (
         "mapping values are not allowed",
         "put a text with `: ` in it in quotes, or check the indentation",
     ),
-    ("cannot start any token", "put a text that begins with this character in quotes"),
-    ("tab character", "indent with spaces"),
+    ("cannot start any token", _QUOTE_IT),
+    ("node content", _QUOTE_IT),
+    ("tab character", _SPACES),
+    ("scanning an alias", "put a text that begins with `*` in quotes"),
+    ("scanning an anchor", "put a text that begins with `&` in quotes"),
+    ("scanning a block scalar", "put a text that begins with `|` or `>` in quotes"),
+    ("mapping keys are not allowed", "put a text that begins with `? ` in quotes"),
+    (
+        "sequence entries are not allowed",
+        "begin a list on a line of its own, or put a text that begins with `- ` in quotes",
+    ),
+    ("could not find expected ':'", "put `: ` between key and value, here or in the line above"),
+    *(
+        (sign, _BACKSLASH)
+        for sign in ("escape character", "escape code", "hexdecimal", "hexadecimal")
+    ),
     ("',' or ']'", "part the items with `,` and end the list with `]`"),
     ("',' or '}'", "part the entries with `,` and end the mapping with `}`"),
     ("quoted scalar", "end the text with the quote that it begins with"),
@@ -169,7 +186,7 @@ def _slowly(text: bytes, notes: Notes, *, cut: bool = False) -> list[Document]:
         return _slowly(_whole_lines(before.encode()), notes, cut=True)
     except yaml.MarkedYAMLError as error:
         if not cut:
-            _tell(error, notes)
+            _tell(error, text, notes)
         builder.close()
     else:
         if cut and builder.documents:
@@ -177,11 +194,13 @@ def _slowly(text: bytes, notes: Notes, *, cut: bool = False) -> list[Document]:
     return builder.documents
 
 
-def _tell(error: yaml.MarkedYAMLError, notes: Notes) -> None:
+def _tell(error: yaml.MarkedYAMLError, text: bytes, notes: Notes) -> None:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     said = ", ".join(part for part in (error.context, error.problem) if part)
     advice = next((f"; {do}" for sign, do in _ADVICE if sign in said), "")
+    if mark and advice.endswith(_QUOTE_IT) and text.decode()[mark.index :][:1] == "\t":
+        advice = f"; {_SPACES}"
     notes.put(line, column, f"broken YAML: {said}{advice}; what follows could not be read")
 
 

@@ -19,7 +19,7 @@ from yaml.nodes import Node
 from wa_fsm import policies
 from wa_fsm.durations import format_duration
 from wa_fsm.policies import OptionValue, near
-from wa_fsm.policy import DEFAULT_WINDOW, Policy, PolicyError
+from wa_fsm.policy import DEFAULT_WINDOW, MAX_WINDOW, Policy, PolicyError
 from wa_fsm.refusals import Refusal
 
 from .common import zone
@@ -129,12 +129,15 @@ def read(path: str | os.PathLike[str], display: str) -> PolicyFile:
     try:
         about = os.stat(where)
         key = (where, about.st_mtime_ns, about.st_size)
-        if key not in _read:
-            _read[key] = read_text(Path(where).read_bytes(), display, where)
-    except OSError as error:
+        text = None if key in _read else Path(where).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: no file system could have that name
+        why = error.strerror if isinstance(error, OSError) else "no file can have this name"
+        display = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in display)
         raise BadPolicyFile(
-            [Mistake(display, 1, 1, f"the policy file cannot be read: {error.strerror}")]
+            [Mistake(display, 1, 1, f"the policy file cannot be read: {why}")]
         ) from None
+    if text is not None:
+        _read[key] = read_text(text, display, where)
     return _read[key]
 
 
@@ -244,6 +247,8 @@ def _lengths(entries: Entries, options: Mapping[str, OptionValue], notes: Notes)
     assert isinstance(margin, timedelta)
     if not window:
         notes.add(entries["window"].node, "the window must be longer than `0s`")
+    elif window > MAX_WINDOW:
+        notes.add(entries["window"].node, f"the window must be at most `{MAX_WINDOW.days}d`")
     elif margin >= window:
         at = entries["options"].value["margin"].node
         notes.add(

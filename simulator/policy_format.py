@@ -22,6 +22,7 @@ from .records import Field, Record
 _NAME: Final = "[a-z][a-z0-9-]*"
 _ID: Final = "[A-Za-z][A-Za-z0-9_-]*"
 _CLOCK: Final = re.compile("([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
+_SOURCES: Final = frozenset(cite for name in policies.NAMES for cite in policies.get(name).sources)
 _KINDS: Final = {"free_form": (True, frozenset[str]()), "template": (False, frozenset(CATEGORIES))}
 
 
@@ -36,6 +37,8 @@ def _name(text: str) -> str:
 def _id(text: str) -> str:
     if text in policies.RULE_IDS:
         raise ValueError(f"`{text}` is a rule of a shipped policy; give yours another id")
+    if text in _SOURCES:  # an own text stands among the sources by its id
+        raise ValueError(f"`{text}` is a source of a shipped policy; give yours another id")
     if re.fullmatch(_ID, text):
         return text
     raise ValueError(

@@ -11,6 +11,7 @@ from typing import Final
 from wa_fsm.durations import format_duration
 from wa_fsm.policy import Policy
 
+from .files import shown
 from .outcome import Outcome
 from .policy_file import said
 from .runner import run_case
@@ -89,7 +90,7 @@ def _written(policy: Policy, file: str, folder: str, outcomes: list[Outcome] | N
     nothing = [""] * 6
     return _TEXT.format(
         schema=SCHEMA,
-        file=" ".join(file.splitlines()),
+        file=" ".join(shown(file).splitlines()),
         policy=said(policy, folder),
         soon=format_duration(min(_SOON, usable // 2 // _MS * _MS)),
         last=f"{format_duration(usable)} - 1ms",

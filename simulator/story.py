@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
@@ -35,7 +35,7 @@ from wa_fsm.identity import ContactChanged, SameContact, canonical
 from wa_fsm.rows import REFUSAL_CODES
 from wa_fsm.templates import plain_language
 
-from .flow import flow
+from .flow import fitting, flow
 from .times import format_instant
 
 Source: TypeAlias = Literal["log", "status", "failure"]
@@ -85,9 +85,22 @@ class Try:
         """
         if not self.answered:
             return True
-        if self.code is None or self.code in REFUSAL_CODES or self.code in _NOT_APPROVED:
+        if self.code is None or self.code in REFUSAL_CODES or self.lacked is not None:
             return False
         return self.failed is None or not isinstance(self.message, Template)
+
+    @property
+    def lacked(self) -> str | None:
+        """The status for which the answer refused its template; None where it did not."""
+        at_once = isinstance(self.message, Template) and self.failed is None
+        return _NOT_APPROVED.get(self.code or 0) if at_once else None
+
+    @property
+    def shows(self) -> str | None:
+        """The status that its template had, as far as what became of it tells."""
+        if not isinstance(self.message, Template) or self.open_question:
+            return None
+        return self.lacked or "approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,15 +210,19 @@ class Story:
 
     def _of_templates(self) -> Iterator[Happened]:
         for order, (event, arrived) in enumerate(self._statuses):
-            says = {"template": event.name, "status": event.status, **_spoken(event.language)}
+            says = {"template": fitting(event.name), "status": event.status}
+            says |= _spoken(event.language)
             yield Happened(arrived, 1, order, event.at, None, None, {"platform": says})
 
     def _of_sends(self) -> Iterator[Happened]:
-        told: set[tuple[str, str]] = set()
-        for order, sent in enumerate(self._settled()):
-            if sent.id is not None and (sent.number, sent.id) in told:
-                continue
-            told |= {(sent.number, sent.id)} if sent.id is not None else set()
+        reported = {event.name for event, _ in self._statuses}
+        stood: dict[tuple[str, str | None], str] = {}
+        for order, sent in enumerate(sorted(self._settled(), key=lambda each: each.at)):
+            template = _template(sent)
+            if template is not None and template[0] not in reported and sent.shows is not None:
+                if stood.setdefault(template, sent.shows) != sent.shows:
+                    yield _turn(sent, sent.shows, order)
+                stood[template] = sent.shows
             key = (sent.number, self._who(sent.contact))
             id_ = ("s", sent.id) if sent.id is not None else None
             actor = "ask" if sent.open_question else "business"
@@ -217,55 +234,96 @@ class Story:
                 yield Happened(max(arrived, sent.at), 3, order, at, key, None, says)
 
     def _settled(self) -> Iterator[Try]:
-        """The tries with their failures; of one send first the source that tells most of it."""
-        failures = dict(self._failures)
+        """The sends with their failures; each as the source has it that tells most of it."""
+        latest = self._latest()
+        told: set[tuple[str, str]] = set()
         for sent in sorted(self.tries, key=lambda each: _SOURCES.index(each.source)):
-            failed = failures.get(sent.id) if sent.id is not None else None
+            if sent.id is None:
+                yield sent
+                continue
+            if (sent.number, sent.id) in told:
+                continue
+            told.add((sent.number, sent.id))
+            failed = self._failures.get(sent.id)
             if failed is not None and sent.code is None:
                 event, arrived = failed
-                sent.code, sent.failed = event.code, (event.at, arrived)
+                sent = replace(sent, code=event.code, failed=(event.at, arrived))
+            if sent.source == "status" and sent.code not in REFUSAL_CODES:
+                key = (sent.number, self._who(sent.contact), sent.at)
+                sent = replace(sent, at=latest.get(key, sent.at))
             yield sent
-        told = {sent.id for sent in self.tries}
-        unknown = len(self._reported - told)
+        unknown = len(self._reported - {sent.id for sent in self.tries})
         if unknown:
             self.left_out["sends of which no line tells what was sent"] = unknown
+
+    def _latest(self) -> dict[tuple[str, str, datetime], datetime]:
+        """The last arrival of each contact in each second.
+
+        A ``sent`` status tells no more of its send than the second: what arrived from the customer
+        within it may be what was replied to, so it stands before the send.
+        """
+        found: dict[tuple[str, str, datetime], datetime] = {}
+        for event, arrived in self._inbound:
+            key = (event.number, self._who(event.contact), arrived.replace(microsecond=0))
+            found[key] = max(arrived, found.get(key, arrived))
+        return found
 
     def templates(self) -> dict[str, dict[str | None, str]]:
         """What was registered at first, by name and language; None as language is all."""
         found: dict[str, dict[str | None, str]] = {}
-        for _, name, language, status in sorted(self._first_seen(), key=lambda each: each[0]):
-            tag = _spoken(language).get("language")
-            found.setdefault(name, {}).setdefault(tag, status)
+        for _, (name, tag), status in sorted(self._first_seen(), key=lambda each: each[0]):
+            found.setdefault(fitting(name), {}).setdefault(tag, status)
         for by_language in found.values():
             if len(by_language) > 1:
                 by_language.pop(None, None)
         return found
 
-    def _first_seen(self) -> Iterator[tuple[datetime, str, str | None, str]]:
-        """When, which template, and the status that it had until then, as far as one can tell."""
+    def _first_seen(self) -> Iterator[tuple[tuple[bool, datetime], tuple[str, str | None], str]]:
+        """When, which template, and the status that it had until then, as far as one can tell.
+
+        Sends that tell nothing of it come last.
+        """
         reported = {event.name for event, _ in self._statuses}
         for event, arrived in self._statuses:
             reviewed = event.status in ("approved", "rejected", "pending")
             before = "pending" if reviewed else "approved"
-            yield max(event.at, arrived), event.name, event.language, before
-        for sent in self.tries:
-            if isinstance(sent.message, Template):
-                name, language = sent.message.name, sent.message.language
-                status = _NOT_APPROVED.get(sent.code or 0, "approved")
-                if sent.code != 132001 or name in reported:  # else it is not registered
-                    yield sent.at, name, language, status
+            yield (False, max(event.at, arrived)), (event.name, _tag(event.language)), before
+        sends = [(sent, each) for sent in self._settled() if (each := _template(sent)) is not None]
+        registered = {each for sent, each in sends if sent.lacked != "pending"}
+        for sent, each in sends:
+            if each in registered or each[0] in reported:  # else 132001 says that there is none
+                yield (sent.shows is None, sent.at), each, sent.shows or "approved"
 
 
 def _message(message: Message) -> Any:
     if not isinstance(message, Template):
         return message.kind
-    return {"template": message.name, **_spoken(message.language)}
+    return {"template": fitting(message.name), **_spoken(message.language)}
 
 
 def _spoken(language: str | None) -> dict[str, str]:
+    tag = _tag(language)
+    return {} if tag is None else {"language": tag}
+
+
+def _tag(language: str | None) -> str | None:
+    """The language as a scenario file says it; None where it cannot."""
     if language is None or not _LANGUAGE.fullmatch(language):
-        return {}
-    return {"language": plain_language(language)}
+        return None
+    return plain_language(language)
+
+
+def _template(sent: Try) -> tuple[str, str | None] | None:
+    """The name and the language of the template that is sent, if one is."""
+    message = sent.message
+    return (message.name, _tag(message.language)) if isinstance(message, Template) else None
+
+
+def _turn(sent: Try, status: str, order: int) -> Happened:
+    """The status that a template must have had by this send, which no webhook tells."""
+    says = {"platform": {**_message(sent.message), "status": status},
+            "note": "no webhook tells of it, but what became of the sends does"}  # fmt: skip
+    return Happened(sent.at, 2, order, sent.at, None, None, says)
 
 
 def _outcome(sent: Try) -> dict[str, Any]:
@@ -274,7 +332,7 @@ def _outcome(sent: Try) -> dict[str, Any]:
         return {"note": f"{what}, which says nothing of the window"}
     if sent.code in REFUSAL_CODES:
         return {"expect": {"allowed": "false", "error_code": "131047"}}
-    if sent.code in _NOT_APPROVED:
+    if sent.lacked is not None:
         return {"expect": {"allowed": "false", "error_code": str(sent.code)}}
     return {"expect": {"allowed": "true"}}
 
@@ -294,7 +352,7 @@ def scenario_text(story: Story, title: str, spec: str) -> str:
     name, *options = spec.split(",")
     policy: Any = {"name": name, **dict(each.split("=", 1) for each in options)}
     head: dict[str, Any] = {
-        "scenario": title,
+        "scenario": fitting(title),
         "policy": policy if options else name,
         "start": format_instant(min(min(step.at, step.arrived) for step in steps)),
     }

@@ -29,9 +29,10 @@ _INSTANT: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,3}))?"
     r"(Z|[+-][0-9]{2}:[0-9]{2})"
 )
+_UNSPACED: Final = re.compile(rf"{_INSTANT.pattern} ?[+-]")
 _LIKE_AN_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ].*)?")
 _ZONE: Final = re.compile(r"(?:Z|[+-][0-9]{1,2}(?::?[0-9]{2})?)$", re.IGNORECASE)
-_CLOCK_TIME: Final = re.compile(r"([0-9]{1,9}):([0-9]{2})(?::[0-9]{2})?")
+_CLOCK_TIME: Final = re.compile(r"([0-9]{1,9}):([0-9]{2})(?::([0-9]{2}))?")
 _TOO_FINE: Final = re.compile(r"[0-9]\.[0-9]{4,}")
 _SHIFT: Final = re.compile(r" ([+-]) ")
 
@@ -122,6 +123,8 @@ def _instant_or_id(base: str, shift: timedelta) -> Time:
     except TimeError:
         if _IDENTIFIER.fullmatch(base):  # such as 2026-03-02, which is a bad instant but a good id
             return Time("id", shift, id=base)
+        if _UNSPACED.match(base):
+            raise TimeError(_spaces(base)) from None
         raise
 
 
@@ -238,8 +241,12 @@ def _bad(base: str, text: str) -> str:
     if base != text and _IDENTIFIER.fullmatch(base.strip()):
         return f"bad time {quoted(text)}; around `+` and `-` stands exactly one space"
     if re.fullmatch(r"\S+[+]\S+", base):
-        return f"bad time {quoted(text)}; around `+` and `-` after a base stand spaces"
+        return _spaces(text)
     return f"bad time {quoted(text)}; {EXPECTED}{_hint(base)}"
+
+
+def _spaces(text: str) -> str:
+    return f"bad time {quoted(text)}; around `+` and `-` after a base stand spaces"
 
 
 def _hint(base: str) -> str:
@@ -263,15 +270,17 @@ def _bad_instant(text: str) -> str:
 
 def _unknown_id(text: str, ids: Mapping[str, datetime | None]) -> str:
     if clock := _CLOCK_TIME.fullmatch(text):
-        hours, minutes = int(clock[1]), int(clock[2])
-        meant = f"{hours}h{minutes}m" if minutes else f"{hours}h"
-        return f"bad time {quoted(text)}; {EXPECTED}; did you mean `{meant}`?"
+        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        length = format_duration(timedelta(hours=hours, minutes=minutes, seconds=seconds))
+        return f"bad time {quoted(text)}; {EXPECTED}; did you mean `{length}`?"
     if text.isdigit():
         return f"{quoted(text)} has no unit; {EXPECTED}; did you mean `{text}m`?"
     if _TOO_FINE.search(text):
         return _too_fine(text)
     if text.startswith("-"):
         return f"{quoted(text)} is before `start`; {EXPECTED}"
+    if _UNSPACED.match(text):
+        return _spaces(text)
     if _LIKE_AN_INSTANT.fullmatch(text):
         return _bad_instant(text)
     said = near(text, ids) if ids else ""

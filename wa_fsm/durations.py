@@ -72,7 +72,10 @@ def meant(text: str) -> str:
         if unit not in _UNITS:
             return ""
         total += float(number.replace(",", ".")) * _UNITS[unit]
-    return format_duration(MILLISECOND * round(total)) if total < _UNITS["d"] * 36_500 else ""
+    whole = round(total)
+    if abs(total - whole) > 0.0001 or total >= _UNITS["d"] * 36_500:  # finer, or far too long
+        return ""
+    return format_duration(MILLISECOND * whole)
 
 
 def _cut(text: str) -> str:

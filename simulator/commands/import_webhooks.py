@@ -29,14 +29,16 @@ def command(file: str, output: str | None, spec: str) -> None:
 
     Exit codes: 0 written, 2 a line or the call is wrong (then nothing is written).
     """
+    from ..files import shown
     from ..importer import BadLines, read_lines
     from ..outputs import same_file
     from ..policy_file import seen_from
-    from ..scenario import BadFile, load_text
+    from ..scenario import load_text
     from ..story import scenario_text
-    from .specs import policy_of
+    from .specs import check_name, policy_of
 
     policy = policy_of(spec)
+    output = None if output == "-" else output
     for read in (file, policy.file):
         if output is not None and read and same_file(output, read):
             raise click.UsageError(f"`{read}` is read; name another file for the scenario")
@@ -52,28 +54,24 @@ def command(file: str, output: str | None, spec: str) -> None:
     if policy.file:
         _, *options = spec.split(",")
         spec = ",".join([seen_from(policy.file, str(Path(output or "-").parent)), *options])
-    made = scenario_text(story, f"What happened in {Path(file).name}", spec)
-    try:
-        load_text(made.encode(), output or "-")  # what this writes can be run, or it is our fault
-    except BadFile as bad:
-        if "<" not in made:
-            raise
-        raise click.ClickException(
-            f"a name in {file} cannot stand in a scenario file: {bad.mistakes[0].text}"
-        ) from None
+        check_name(spec)
+    made = scenario_text(story, f"What happened in {shown(Path(file).name)}", spec)
+    load_text(made.encode(), output or "-")  # what this writes can be run, or it is our fault
+    where = ""
     if output is None:
         click.echo(made, nl=False)
     else:
+        where = f" written to {output}"
+        where += ", in place of what stood there" if Path(output).is_file() else ""
         try:
             Path(output).write_text(made, encoding="utf-8")
         except OSError as error:
             raise click.ClickException(f"{output}: {error.strerror}") from None
-    _tell(story, output)
+    _tell(story, where)
 
 
-def _tell(story: Story, output: str | None) -> None:
+def _tell(story: Story, where: str) -> None:
     count = len(story.steps())
-    where = "" if output is None else f" written to {output}"
     click.echo(f"{count} step{'' if count == 1 else 's'}{where}", err=True)
     for what, many in sorted(story.left_out.items()):
         click.echo(f"left out: {many} {what}", err=True)

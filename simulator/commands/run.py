@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,18 @@ from .reporting import Reports, check_writable, deliver, reports_of, tell_mistak
 if TYPE_CHECKING:
     from ..batch import Ran
     from ..files import Found
+
+
+class _Percent(click.FloatRange):
+    """As it is; but ``nan`` stands in every range, and nothing is ever below it."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if number != number:
+            self.fail("`nan` is no number; expected one from 0 to 100", param, ctx)
+        return number
 
 
 @click.command("run")
@@ -44,7 +56,7 @@ if TYPE_CHECKING:
     "least",
     is_flag=False,
     flag_value=0.0,
-    type=click.FloatRange(0, 100),
+    type=_Percent(0, 100),
     metavar="[=MIN]",
     help="Also say which rows, guard outcomes, edges and clauses the scenarios cover; with MIN the "
     "run fails where a policy has less than that many percent of one of them.",
@@ -139,13 +151,16 @@ def _refuse(ran: Ran, reports: Reports) -> None:
 
 def _write(copies: Sequence[tuple[str, str]], left_alone: Sequence[str]) -> None:
     """Write the copies with probes, and say which files have none."""
+    from ..files import shown
+
     for path, text in copies:
         try:
             with open(path, "x", encoding="utf-8", newline="") as file:
                 file.write(text)
         except OSError as error:
-            raise click.ClickException(f"{path}: cannot be written: {error.strerror}") from None
-        click.echo(f"{path}: written", err=True)
+            told = f"{shown(path)}: cannot be written: {error.strerror}"
+            raise click.ClickException(told) from None
+        click.echo(f"{shown(path)}: written", err=True)
     click.echo("".join(f"{text}\n" for text in left_alone), err=True, nl=False)
 
 
@@ -157,10 +172,12 @@ def _files(paths: Sequence[str], shipped: bool) -> list[Found]:
     try:
         found = files.find(paths)
     except FileNotFoundError as error:
-        raise click.UsageError(f"no such file or folder: `{error.args[0]}`") from None
+        missing = files.shown(error.args[0])
+        raise click.UsageError(f"no such file or folder: `{missing}`") from None
     found = sorted([*found, *(files.shipped() if shipped else [])])
     if not found:
-        raise click.ClickException(f"no scenario found in {', '.join(paths)}: no *.yaml, no *.yml")
+        where = ", ".join(map(files.shown, paths))
+        raise click.ClickException(f"no scenario found in {where}: no *.yaml, no *.yml")
     return found
 
 

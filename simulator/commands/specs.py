@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,6 @@ if TYPE_CHECKING:
     from wa_fsm.policy import Policy
 
     from ..mistakes import Mistake
-
-
-_HOLE = re.compile("<[A-Za-z_][A-Za-z0-9_-]*>")
 
 
 def policy_of(spec: str, hear: Callable[[Sequence[Mistake]], None] = lambda told: None) -> Policy:
@@ -27,12 +23,7 @@ def policy_of(spec: str, hear: Callable[[Sequence[Mistake]], None] = lambda told
     from ..batch import tell
     from ..policy_file import BadPolicyFile, from_spec
 
-    hole = _HOLE.search(spec)
-    if hole is not None:
-        raise click.UsageError(
-            f"a policy file cannot have `{hole[0]}` in its name: scenario files take that for a "
-            "value of `examples`; give the file another name"
-        )
+    check_name(spec)
     try:
         return from_spec(spec)
     except BadPolicyFile as bad:
@@ -42,3 +33,19 @@ def policy_of(spec: str, hear: Callable[[Sequence[Mistake]], None] = lambda told
         raise click.ClickException(f"the policy file `{told}` cannot be used") from None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+
+
+def check_name(spec: str) -> None:
+    """End the call where no scenario file could name the policy file of this spec."""
+    from ..flow import HOLE, LONE
+
+    hole = HOLE.search(spec)
+    if hole is not None:
+        raise click.UsageError(
+            f"a policy file cannot have `{hole[0]}` in its name: scenario files take that for a "
+            "value of `examples`; give the file another name"
+        )
+    if LONE.search(spec):
+        raise click.UsageError(
+            "a policy file's name must be UTF-8, as scenario files are; give the file another name"
+        )

@@ -75,6 +75,15 @@ def _failed(step: Step) -> str:
     return " ".join(f"`{fact.message_id}` failed with {fact.code}" for fact in failed)
 
 
+def _safe(text: str) -> str:
+    """The text without what a terminal would obey, whatever stands in the scenario."""
+    if text.isprintable():
+        return text
+    from .page import safe  # local: Rich is slow to import, and such texts are rare
+
+    return safe(text)
+
+
 def explain_failures(run: Run, style: Style = PLAIN) -> str:
     """Every failed step of a run, explained."""
     lines: list[str] = []
@@ -86,10 +95,15 @@ def explain_failures(run: Run, style: Style = PLAIN) -> str:
 
 def explain_step(case: Case, outcome: Outcome, style: Style = PLAIN) -> Iterator[str]:
     """One failed step: where, what was expected, what came, by which rule, and what may go."""
-    zone, situation = zone_of(case), outcome.situation
+    zone = zone_of(case)
     when = in_zone(outcome.step.arrived, zone).isoformat(sep=" ", timespec="milliseconds")
-    yield f"  {case.file}:{outcome.failures[0].line}: {when} {actor(outcome)}"
+    yield _safe(f"  {case.file}:{outcome.failures[0].line}: {when} {actor(outcome)}")
     yield from _side_by_side(outcome.failures, zone, style)
+    yield from map(_safe, _answered(case, outcome, zone))
+
+
+def _answered(case: Case, outcome: Outcome, zone: tzinfo) -> Iterator[str]:
+    situation = outcome.situation
     if outcome.rule is not None:
         yield from _rule(case.policy, outcome.rule, outcome.step.event)
     elif outcome.duplicate:
@@ -111,11 +125,11 @@ def explain_step(case: Case, outcome: Outcome, style: Style = PLAIN) -> Iterator
 
 
 def _side_by_side(failures: Sequence[Failure], zone: tzinfo, style: Style) -> Iterator[str]:
-    wanted = [f"{f.expect}: {_shown(f.expect, f.expected, zone)}" for f in failures]
+    wanted = [_safe(f"{f.expect}: {_shown(f.expect, f.expected, zone)}") for f in failures]
     width = max(len("expected"), *map(len, wanted))
     yield f"    {'expected':<{width}}  got"
     for failure, text in zip(failures, wanted, strict=True):
-        got = f"{failure.expect}: {_shown(failure.expect, failure.actual, zone)}"
+        got = _safe(f"{failure.expect}: {_shown(failure.expect, failure.actual, zone)}")
         yield f"    {style(f'{text:<{width}}', fg='green')}  {style(got, fg='red')}"
 
 
@@ -178,15 +192,15 @@ class TextReporter:
     def case(self, run: Run) -> str:
         """A line for what passed, an explanation for what did not."""
         case = run.case
-        place = f"{case.file}:{case.line}"
+        told = _safe(f"{case.file}:{case.line} {case.name} [{case.policy.spec}]")
         if not run.passed:
             mark = self.style("FAIL", fg="red", bold=True)
-            head = f"{mark} {place} {case.name} [{case.policy.spec}]\n"
+            head = f"{mark} {told}\n"
             bands = _bands(run, self.style)
             return head + explain_failures(run, self.style) + bands + _probed(run)
         if self.only_failures:
             return ""
-        ok = f"{self.style('ok', fg='green')}   {place} {case.name} [{case.policy.spec}]\n"
+        ok = f"{self.style('ok', fg='green')}   {told}\n"
         return ok + _probed(run)
 
     def whole(

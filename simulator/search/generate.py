@@ -180,30 +180,64 @@ class _Maker:
         yield [Line(BEGIN, ask) for ask in asked]
         while waiting:
             now, side, path = waiting.popleft()
-            lines = [line for moment in path for line in lines_of(moment)]
+            lines = [line for moment in path for line in self._lines(moment)]
             end = side.point.window_end
             if end is not None:
                 yield [*lines, *self._edges(end, now)]
             for move, at in _next(stepper, facts, now, side, path, self.policy):
+                if not self._may(stepper, move, at, side):
+                    continue
                 taken = (*path, Moment(at, move))
                 after = (
                     stepper.lapsed(side, at)
                     if move.event == "look"
                     else stepper.fold(move, at, side, len(taken))[0]
                 )
-                more = [line for moment in taken for line in lines_of(moment)]
+                more = [line for moment in taken for line in self._lines(moment)]
                 yield [*more, *(Line(at, ask) for ask in asked)]
                 key = _key(after, at, margin)
                 if key not in seen:
                     seen.add(key)
                     waiting.append((at, after, taken))
 
+    def _may(self, stepper: Stepper, move: Move, at: datetime, side: Side) -> bool:
+        """Whether the policy's own refusals let it come: what they refuse does not happen."""
+        if move.event == "free_form":
+            return self._free_form(at)
+        if move.event == "send_failed" and self._template(at) is None:  # so a text must fail
+            return self._free_form(at) and stepper.may(Move("free_form"), at, side)
+        return move.event != "template" or self._template(at) is not None
+
+    def _lines(self, moment: Moment) -> Iterator[Line]:
+        """The steps of a moment, with a template that may be sent then."""
+        for line in lines_of(moment):
+            if line.actor == "business: {template: hello}":
+                name = self._template(moment.at)
+                what = "text" if name is None else f"{{template: {name}}}"
+                yield replace(line, actor=f"business: {what}")
+            else:
+                yield line
+
+    def _template(self, at: datetime) -> str | None:
+        """A template that no refusal of the policy's own is about at this instant of a search."""
+        held = self._held(at)
+        for name, category in (("hello", "utility"), *((each, each) for each in CATEGORIES)):
+            if not any(own.concerns(category) for own in held):
+                return name
+        return None
+
+    def _free_form(self, at: datetime) -> bool:
+        return not any(own.free_form for own in self._held(at))
+
+    def _held(self, at: datetime) -> list[Refusal]:
+        played = at + (self.start - BEGIN)
+        return [own for own in self.policy.refusals if own.holds(played)]
+
     def _edges(self, end: datetime, now: datetime) -> Iterator[Line]:
-        margin = self.policy.margin
-        for edge in dict.fromkeys((end - margin, end)):
-            for at in (edge - MS, edge, edge + MS):
-                if at > now:
-                    yield from (Line(at), Line(at, "ask: text"))
+        near = (end - self.policy.margin, end)
+        for at in sorted({edge + past for edge in near for past in (-MS, 0 * MS, MS)}):
+            if at > now:
+                yield from (Line(at), Line(at, "ask: text"))
 
     def case(self, lines: Sequence[Line], start: datetime, title: str = NAME) -> Case:
         return load_text(self._text(title, lines, start).encode(), NAME, self.policy, self.folder)[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import sys
 import sysconfig
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -223,6 +224,50 @@ def test_a_template_that_failed_later_opened_nothing() -> None:
     assert passes(*lines, spec="textbook")
 
 
+@pytest.mark.parametrize("code", [132001, 132015, 132016])
+def test_a_template_that_was_taken_in_was_approved(code: int) -> None:
+    """Meta drops held messages with 132015 later: one status tells nothing of other sends."""
+    lines = (
+        template(NINE, "wamid.a", number=NUMBER),
+        template(NINE + HOUR, "wamid.b", number=NUMBER),
+        status(NINE + 2 * HOUR, "wamid.b", "failed", errors=[{"code": code}]),
+    )
+    assert [each.partition("expect: ")[2] for each in steps_of(*lines)] == [
+        "{allowed: true}",
+        "{allowed: true}",
+        "",
+    ]
+    assert passes(*lines)
+
+
+def test_answers_that_disagree_show_a_status_that_no_webhook_tells() -> None:
+    """Taken in, refused at once and taken in again: the status changed in between."""
+    taken = [template(NINE + n * HOUR, f"wamid.{n}", number=NUMBER) for n in range(4)]
+    for code, word in ((132001, "pending"), (132015, "paused"), (132016, "disabled")):
+        refused = {"error": {"code": code, "message": "no"}}
+        late = template(NINE + timedelta(minutes=90), "x", number=NUMBER, response=refused)
+        early = template(NINE - HOUR, "y", number=NUMBER, response=refused)
+        for lines, changes in (
+            ((*taken[:2], late, *taken[2:]), [word, "approved"]),
+            ((early, *taken), ["approved"]),
+            ((early, late), []),
+        ):
+            told = [each.partition("status: ")[2] for each in steps_of(*lines)]
+            assert [each.split("}")[0] for each in told if each] == changes
+            assert passes(*lines)
+
+
+def test_a_reply_stands_behind_what_arrived_in_its_second() -> None:
+    """A `sent` status has whole seconds: within its second the customer's message came first."""
+    opened = came(NINE + timedelta(milliseconds=900), delivery(message("wamid.1", NINE)))
+    price = {"pricing_model": "PMP", "category": "service"}
+    lines = (opened, status(NINE, "wamid.a", "sent", pricing=price))
+    assert [each.split()[-1] for each in steps_of(*lines)] == ["text", "true}"]
+    assert passes(*lines)
+    refused = status(NINE, "wamid.a", "failed", errors=[REFUSED])
+    assert passes(*lines, refused)
+
+
 def test_names_and_ids_are_masked_the_same_everywhere() -> None:
     """All names of one person are one contact; no name, id or content is left."""
     lines = (
@@ -304,6 +349,68 @@ def test_what_is_read_is_never_written_over(tmp_path: Path) -> None:
         assert "is read; name another file for the scenario" in ended.stderr
     assert (tmp_path / "log.jsonl").read_bytes() == content
     assert (tmp_path / "ours.policy.yaml").read_text("utf-8") == policy
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["c 😀.jsonl", "log<b>.jsonl", 'a"b: c.jsonl', "a\nb.jsonl", "caf\udce9.jsonl", "-.jsonl"],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere not every name can be")
+def test_any_name_of_a_file_can_stand_in_the_title(name: str, tmp_path: Path) -> None:
+    """Emoji, quotes, line breaks, bytes that are no UTF-8, and what looks like a placeholder."""
+    (tmp_path / name).write_bytes(jsonl(*INCIDENT))
+    call = [WA_SIM, "import-webhooks", f"./{name}", "-o", "out.yaml"]
+    ended = subprocess.run(call, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+    (case,) = load_text((tmp_path / "out.yaml").read_bytes(), "out.yaml")
+    assert case.name.startswith("What happened in ")
+    assert run_case(case).passed
+
+
+@pytest.mark.parametrize("policy", ["é😀.policy.yaml", 'a"b: c.policy.yaml', "- #x.policy.yaml"])
+def test_any_name_of_a_policy_file_can_stand_in_the_file(policy: str, tmp_path: Path) -> None:
+    """It is written so that YAML reads it again."""
+    (tmp_path / policy).write_text("policy: ours\nextends: cloud-api\n", "utf-8")
+    out = tmp_path / "out.yaml"
+    ended = run(tmp_path, jsonl(*INCIDENT), "--policy", str(tmp_path / policy), "-o", str(out))
+    assert ended.returncode == 0
+    assert [case.policy.name for case in load_text(out.read_bytes(), str(out))] == ["ours"]
+
+
+def test_any_name_of_a_template_can_stand_in_the_file() -> None:
+    """Meta's own examples have `<TEMPLATE_NAME>`; two names never become one."""
+    names = [
+        "a\ud800",
+        "a\ud801",
+        "<b>",
+        "‹b›",
+        "‹‹b››",
+        "a\x00\x1b\u2028b",
+        "😀",
+        "a: 'b\"",
+        "<<b>>",
+    ]
+    refused = {"error": {"code": 132015, "message": "paused"}}
+    lines = []
+    for index, name in enumerate(names):
+        at = NINE + index * HOUR
+        lines.append(template(at, f"wamid.{index}", name, number=NUMBER))
+        lines.append(template(at, "x", f"{name} paused", number=NUMBER, response=refused))
+    text = scenario_text(read_lines(jsonl(*lines), "f"), "t", "cloud-api")
+    (case,) = load_text(text.encode(), "t.yaml")
+    assert len(case.templates) == 2 * len(names)
+    assert run_case(case).passed
+    assert "‹b›: {" in text.replace('"', "")
+
+
+def test_a_dash_is_standard_output(tmp_path: Path) -> None:
+    """`-o -` prints, as everywhere; what a file replaces is told."""
+    content = jsonl(*INCIDENT)
+    assert run(tmp_path, content, "-o", "-").stdout == run(tmp_path, content).stdout
+    out = tmp_path / "s.yaml"
+    assert run(tmp_path, content, "-o", str(out)).stderr == f"5 steps written to {out}\n"
+    again = run(tmp_path, content, "-o", str(out)).stderr
+    assert again == f"5 steps written to {out}, in place of what stood there\n"
 
 
 BAD = [

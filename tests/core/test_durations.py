@@ -75,7 +75,9 @@ def test_says_what_may_be_meant(text, hint):
     assert parse_duration(hint)
 
 
-@pytest.mark.parametrize("text", ["24", "1h30", "2d3x", "1sm", "h", "", "-1h", "9" * 9 + "w"])
+@pytest.mark.parametrize(
+    "text", ["24", "1h30", "2d3x", "1sm", "h", "", "-1h", "9" * 9 + "w", "0.5ms"]
+)
 def test_guesses_nothing_where_it_cannot_know(text):
     """What could be two things, or nothing, gets no "did you mean"."""
     with pytest.raises(ValueError, match="bad duration") as caught:

@@ -28,6 +28,7 @@ from wa_fsm import (
     decide,
     policies,
 )
+from wa_fsm.clock import zone
 from wa_fsm.events import instant
 from wa_fsm.rows import Cell, Deadline, Effect
 
@@ -157,3 +158,10 @@ def test_with_margin_of_a_policy_of_ones_own():
     """A policy of one's own can be given a margin like the shipped ones."""
     own = replace(TEXTBOOK, name="own")
     assert own.with_margin(HOUR).margin == HOUR
+
+
+@pytest.mark.parametrize("name", ["utc", "Utc", "Europe/Berln", "../etc", "Europe", ""])
+def test_what_is_no_iana_name_is_no_zone(name):
+    """Whoever asks is refused what is no zone, and `utc` too, which only pendulum takes."""
+    with pytest.raises(ValueError, match=f"unknown time zone `{name}`"):
+        zone(name)

@@ -9,7 +9,7 @@ import sys
 import pytest
 from wa_sim.outputs import Output, OutputError, read_outputs, write_outputs
 
-from tests.reports.conftest import FAILS
+from tests.reports.conftest import FAILS, PASSES
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="permissions and devices of POSIX")
 
@@ -180,3 +180,23 @@ def test_forms_are_read_in_their_order():
         Output("junit", "a=b.xml"),
         Output("text"),
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no UTF-8")
+@pytest.mark.parametrize("form", ["text", "json", "junit", "github"])
+def test_a_name_that_is_no_utf_8_is_shown_escaped(run, tmp_path, form):
+    """One odd name does not end the whole run, in no report."""
+    (tmp_path / os.fsdecode(b"caf\xe9.yaml")).write_text(FAILS.format(name="odd"), "utf-8")
+    code, out, err = run(".", "--format", form, "--html", "a.html", "--probe")
+    assert (code, err) == (1, "a.html: written\n")
+    assert r"caf\xe9.yaml" in out.replace(r"\\", "\\")
+    os.rename(tmp_path / os.fsdecode(b"caf\xe9.yaml"), tmp_path / os.fsdecode(b"\xe9.yaml"))
+    (tmp_path / os.fsdecode(b"\xe9.yaml")).write_text(PASSES.format(name="odd"), "utf-8")
+    assert run(".", "--probe=write")[::2] == (0, r"\xe9.probed.yaml: written" + "\n")
+    assert run(os.fsdecode(b"caf\xe9"))[0] == 2
+
+
+def test_the_least_coverage_is_a_number(run, files):
+    """`nan` is below nothing, so nothing would ever be below it."""
+    assert run("good.yaml", "--coverage=nan")[0] == 2
+    assert run("good.yaml", "--coverage=99")[0] == 1

@@ -39,3 +39,18 @@ def test_expected_and_actual_instants_are_in_the_zone_of_the_scenario(tmp_path: 
         ["free_form_until:", "none", "free_form_until:", "2026-03-29", "13:00:00.000+02:00"],
         ["window_left:", "25h", "window_left:", "24h"],
     ]
+
+
+def test_nothing_of_a_scenario_commands_the_terminal(tmp_path: Path) -> None:
+    """Escapes in titles, contacts and labels are shown and not obeyed; emoji stay."""
+    path = tmp_path / "odd.yaml"
+    path.write_text(
+        'scenario: "a\\e[31mRED\\e]0;x\\a\\r é 👨‍👩‍👧"\n'
+        "policy: cloud-api\nsteps:\n  - at: 0s\n"
+        '    contact: "c\\e[2J\\n"\n    business: text\n    expect: {conversation: "d\\e"}\n',
+        "utf-8",
+    )
+    ran = CliRunner().invoke(cli, ["run", str(path)], standalone_mode=False)
+    assert ran.return_value == 1
+    assert not {c for c in ran.stdout if c < " "} - {"\n"}
+    assert r"a\x1b[31mRED\x1b]0;x\x07\r é 👨‍👩‍👧" in ran.stdout

@@ -128,3 +128,41 @@ def test_one_of_cover_and_random_is_asked_for(more: tuple[str, ...], tmp_path: P
     """Neither or both is a bad call."""
     came = run("generate", "--policy", "textbook", "-o", str(tmp_path / "out"), *more)
     assert came.exit_code == 2
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize(
+    "spec", ["cloud-api,margin=1ms", "textbook,margin=1ms", "textbook,margin=2ms"]
+)
+def test_edges_may_lie_side_by_side(spec: str, measure: Measure) -> None:
+    """A margin of a millisecond: the instants around both edges are still asked in order."""
+    left = ("T20",) if measure == "rows" and spec.startswith("textbook") else ()
+    made = covering(from_spec(spec), measure)
+    assert made.files
+    assert measure == "guards" or made.out_of_reach == left
+
+
+@pytest.mark.parametrize("kinds", ["[template]", "[{template: utility}]", "[free_form]"])
+def test_what_a_refusal_of_its_own_stops_is_not_taken_for_a_way(kinds: str, tmp_path: Path) -> None:
+    """Only what no message can reach is out of reach; a lapse is reached without templates."""
+    path = tmp_path / "ours.policy.yaml"
+    reason = "template_category"
+    when = ""
+    if kinds == "[free_form]":
+        reason, when = "quiet_hours", 'when: {between: ["21:00", "08:00"], timezone: UTC}, '
+    own = f"{{id: Q1, reason: {reason}, {when}kinds: {kinds}, text: x}}"
+    path.write_text(f"policy: ours\nextends: textbook\nrefusals: [{own}]\n", "utf-8")
+    made = covering(from_spec(str(path)), "rows", str(tmp_path))
+    by_template = {"T4", "T10", "T14", "T15"} if kinds == "[template]" else set()
+    assert set(made.out_of_reach) == {"T18", "T20", *by_template}
+
+
+@pytest.mark.parametrize("name", ["é😀", 'a"b: c', "- #x", "a'b"])
+def test_any_name_of_a_policy_file_can_stand_in_a_file(name: str, tmp_path: Path) -> None:
+    """`generate` and `new` write it so that YAML reads it again."""
+    path = tmp_path / f"{name}.policy.yaml"
+    path.write_text("policy: ours\nextends: cloud-api\n", "utf-8")
+    folder = tmp_path / "g"
+    assert run("generate", "--policy", str(path), "--random", "2", "-o", str(folder)).exit_code == 0
+    assert run("new", str(folder / "new.yaml"), "--policy", str(path)).exit_code == 0
+    assert "3 scenarios: 3 passed" in run("run", str(folder)).output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -115,3 +116,19 @@ def test_a_person_is_asked_by_which_rules(folder: Path) -> None:
     assert "What Meta documents and enforces" in text
     assert "scenario.yaml: written" in text
     assert call("run", "scenario.yaml").exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no line breaks in names there")
+def test_a_line_break_in_the_name_ends_no_comment(folder: Path) -> None:
+    """The name stands in comments of the file, on one line."""
+    assert call("new", "a\nb.yaml", "--policy", "textbook").exit_code == 0
+    assert call("run", "a\nb.yaml").exit_code == 0
+
+
+@pytest.mark.parametrize("spec", ["<b>.policy.yaml", "caf\udce9.policy.yaml"])
+def test_a_policy_file_that_no_scenario_could_name_is_refused(spec: str, folder: Path) -> None:
+    """A placeholder in its name, or bytes that are no UTF-8: before anything is written."""
+    came = call("new", "mine.yaml", "--policy", spec)
+    assert came.exit_code == 2
+    assert "give the file another name" in came.output
+    assert not (folder / "mine.yaml").exists()

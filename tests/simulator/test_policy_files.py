@@ -241,3 +241,14 @@ def test_a_gatekeeper_takes_a_policy_from_a_file(folder: Path) -> None:
         later = datetime(2026, 3, 2, 21, tzinfo=UTC)
         refused = gate.check("n", "ana", FreeForm("text"), later)
     assert (refused.allowed, refused.reason, refused.rule) == (False, "quiet_hours", "Q1")
+
+
+@pytest.mark.parametrize("name", ["a\\0.yaml", "no.yaml", "x" * 300 + ".yaml"])
+def test_a_path_that_cannot_be_is_a_mistake(name: str) -> None:
+    """Whatever a scenario says, its policy's place is told."""
+    text = f'scenario: a\npolicy: "{name}"\nsteps: [{{at: 0s}}]\n'
+    with pytest.raises(BadFile) as caught:
+        load_text(text.encode(), "a-scenario.yaml")
+    first, second = caught.value.mistakes
+    assert str(first).startswith("a-scenario.yaml:2:9: the policy file ")
+    assert "cannot be read: " in second.text
