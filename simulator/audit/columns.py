@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NO_TEXT: Final = "expected text, or a whole number"
 VIEW: Final = 16  # bytes of a view
+_LONGEST: Final = 1 << 31  # bytes of all texts of an Arrow array
 _IN_VIEW: Final = 12  # bytes of a text that stands in its view
 _WHOLE: Final = 1 << 53  # beyond it a float is no exact number any more
 
@@ -85,13 +86,20 @@ def _few_views(column: pa.Array) -> Few | None:
 
 
 def said(column: pa.Array) -> list[Any]:
-    """The values of a column: bytes are text where they are UTF-8; empty text and NaN are none."""
+    """The values of a column: bytes are text where they are UTF-8; empty text and NaN are none.
+
+    Instants that Python has no value for come as whole numbers.
+    """
     import pyarrow as pa
 
     try:
         values = column.to_pylist()
     except UnicodeDecodeError:  # some writers call text what is none
         values = column.cast(pa.large_binary()).to_pylist()
+    except (OverflowError, ValueError):  # beyond the year 9999, or finer than microseconds
+        if not pa.types.is_timestamp(column.type):
+            raise
+        values = column.cast(pa.int64()).to_pylist()
     return [_said(value) for value in values]
 
 
@@ -278,6 +286,8 @@ class Texts:
         from .texts import copy_texts
 
         some = self.only(rows)
+        if some.lengths.sum(dtype=np.int64) >= _LONGEST:
+            raise ColumnError("ids of more than 2 GiB in one piece; an id has some dozen bytes")
         offsets = np.zeros(len(some) + 1, np.int32)
         np.cumsum(some.lengths, out=offsets[1:])
         data = np.empty(int(offsets[-1]), np.uint8)

@@ -60,6 +60,7 @@ def audit(
     Raises:
         Unsuitable: a policy that arrays cannot express; the text says which and why.
         TooMany: a column has more different values than there are numbers for.
+        ColumnError: a column is of a type whose values are no texts or numbers.
         WorkFolderError: the work folder is of something else.
         KeyboardInterrupt: with `work`, what was done is kept.
     """

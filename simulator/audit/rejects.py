@@ -6,7 +6,8 @@ import json
 import os
 import re
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import IO, Any, Final
 
@@ -63,8 +64,17 @@ class Rejects:
         if self._file is None:
             part, odd = f"{self.path}.part", "backslashreplace"  # half a letter, as JSON has it
             self._file = open(part, "w", encoding="utf-8", errors=odd)  # noqa: SIM115  # till `keep` or `drop`
-        json.dump(self.as_data(reject), self._file, ensure_ascii=False)
-        self._file.write("\n")
+        with self._named():
+            json.dump(self.as_data(reject), self._file, ensure_ascii=False)
+            self._file.write("\n")
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """A fault of writing says of which file: the system tells that of opening only."""
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, f"{self.path}.part") from None
 
     def as_data(self, reject: Reject) -> dict[str, Any]:
         """A reject as a line of the file has it."""
@@ -104,7 +114,8 @@ class Rejects:
             if os.path.isfile(self.path):
                 os.truncate(self.path, 0)
             return None
-        self._file.close()
+        with self._named():
+            self._file.close()
         os.replace(f"{self.path}.part", self.path)
         return self.path
 

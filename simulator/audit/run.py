@@ -7,6 +7,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -124,8 +125,9 @@ class _Reading:
         """
         kept = None if work is None else work / _ASIDES
         if kept is not None and kept.exists():
-            self.asides = Counter(json.loads(kept.read_text("utf-8")))
-            return
+            with suppress(ValueError, TypeError):  # a damaged one is counted anew
+                self.asides = Counter(json.loads(kept.read_text("utf-8")))
+                return
         for _ in self:
             pass
         if kept is not None and kept.parent.exists():  # a small log needs none

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import traceback
 from collections.abc import Iterator
 from datetime import timedelta
@@ -248,6 +249,8 @@ def test_an_error_remembers_that_an_attempt_arrived(gate: Gatekeeper, waits: Wai
     with sender, pytest.raises(SendError) as caught:
         sender.text(ANA, "hi")
     assert (caught.value.left, caught.value.status, answers) == (True, 0, [])
+    again = pickle.loads(pickle.dumps(caught.value))  # as a worker's comes back
+    assert (str(again), vars(again)) == (str(caught.value), vars(caught.value))
 
 
 @pytest.mark.parametrize("base_url", ["http://[::1", "foo", "ftp://x", "https://x/v24.0?a=b", ""])

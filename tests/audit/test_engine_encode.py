@@ -238,6 +238,19 @@ def test_a_column_of_lists_is_told(quick, name, value):
 
 
 @BOTH
+@pytest.mark.parametrize("column", ["at", "arrived_at"])
+@pytest.mark.parametrize("unit", ["ms", "us"])
+def test_an_instant_that_python_has_not_is_a_bad_row(quick, column, unit):
+    """Arrow can hold it, and so can a file."""
+    far = {"ms": 253_402_300_800_000, "us": 2**63 - 1}[unit]
+    good = T * 1000 * (1000 if unit == "us" else 1)
+    times = {column: pa.array([good, far], pa.timestamp(unit, "UTC"))}
+    rows, rejects = encoded({name: [GOOD[name]] * 2 for name in GOOD} | times, quick)
+    assert [(1, column, str(far))] == [(len(rows), each.column, each.raw) for each in rejects]
+    assert "beyond the years 1 to 9999" in rejects[0].why
+
+
+@BOTH
 def test_a_kind_that_is_none_is_told_by_its_direction(quick):
     """Kinds of customers and of sends are told apart."""
     columns = {name: [GOOD[name], SENT[name]] for name in GOOD} | {"kind": ["template", "order"]}

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import json
 import re
+from contextlib import suppress
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -290,6 +291,17 @@ def test_a_reason_shows_no_contact(
     assert told.as_data(told.first()[0][2][0])["why"] == shown
     assert not any("Alice" in reason or CONTACT in reason for reason in told.reasons)
     told.drop()
+
+
+def test_a_full_disk_says_of_which_file(tmp_path):
+    """The system does not know it while it writes."""
+    told = Rejects(str(tmp_path / "rejects.jsonl"), Mask())
+    told._file = open("/dev/full", "w", encoding="utf-8", buffering=1)  # noqa: SIM115  # of `told`
+    with pytest.raises(OSError, match="No space left") as caught:
+        told(Reject("log.csv", "line", 1, None, "no row", "?"))
+    assert caught.value.filename == str(tmp_path / "rejects.jsonl.part")
+    with suppress(OSError):
+        told._file.close()
 
 
 def test_half_a_letter_is_kept(tmp_path: Path) -> None:

@@ -51,6 +51,11 @@ class SendError(Exception):
         self.code, self.status, self.text = failed.code, failed.status, failed.text
         self.left = left
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that it comes through from another process."""
+        failed = Failed(self.status, self.code, self.text)
+        return type(self), (failed, self.left), self.__dict__
+
 
 class OutcomeUnknown(Exception):
     """The request left and no clear answer came: only the message's status can tell."""
