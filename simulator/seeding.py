@@ -31,8 +31,8 @@ from wa_fsm.events import (
     TemplateStatus,
     instant,
 )
-from wa_fsm.gatekeeper import Learnable
 from wa_fsm.identity import ContactChanged, SameContact
+from wa_fsm.learning import Learnable
 
 LOG_COLUMNS: Final = ("at", "direction", "number", "customer", "kind", "id")
 WENT_OUT: Final = ("accepted", "sent", "delivered", "read", "played")

@@ -1,6 +1,7 @@
 """Hypothesis profiles, `short` (the same examples each time) and `long`; and no skips in CI."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -28,3 +29,9 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped, which is a failure in CI: {report.longrepr}"
     return report
+
+
+def pytest_runtest_teardown() -> None:
+    """`wa-sim` as a process ends quietly when nobody reads on; a test that calls it must not."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)

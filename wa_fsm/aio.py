@@ -24,7 +24,8 @@ from wa_fsm.decision import Decision, UndecidedReason
 from wa_fsm.decisionlog import DecisionLog, Mode
 from wa_fsm.events import Message
 from wa_fsm.expiring import Expiring, Lease
-from wa_fsm.gatekeeper import Gatekeeper, Learnable
+from wa_fsm.gatekeeper import Gatekeeper
+from wa_fsm.learning import Learnable
 from wa_fsm.lookback import Accuracy, ContactHistory
 from wa_fsm.policy import Policy
 from wa_fsm.sending import Sending

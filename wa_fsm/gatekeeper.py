@@ -11,13 +11,10 @@ House rules:
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from types import TracebackType
 from typing import Literal, Self, TypeAlias
 
@@ -26,22 +23,16 @@ from wa_fsm.clock import Clock, system_clock
 from wa_fsm.decide import decide_at, decide_in
 from wa_fsm.decision import NO_RULE, Decision, UndecidedReason, undecided
 from wa_fsm.decisionlog import DecisionLog, Hook, Mode
-from wa_fsm.deliveries import KeyEvent
 from wa_fsm.durations import format_duration, parse_duration
 from wa_fsm.events import (
-    CustomerCall,
-    CustomerMessage,
-    Delivered,
     Message,
-    SendFailed,
     Sent,
     Template,
-    TemplateStatus,
     instant,
 )
 from wa_fsm.expiring import Expiring, Lease, claim_expiring, expiring
 from wa_fsm.folds import Folds, tidy
-from wa_fsm.identity import ContactChanged, SameContact, canonical
+from wa_fsm.learning import EVENTS, FACTS, Learnable, Learning
 from wa_fsm.lookback import Accuracy, ContactHistory, accuracy_of, history_of, person
 from wa_fsm.policy import Policy
 from wa_fsm.registry import Registry, TemplatesSource, registry_of
@@ -51,26 +42,17 @@ from wa_fsm.situation import APPROVED, REGISTERED, START, Situation, situation_a
 from wa_fsm.stores import open_store
 from wa_fsm.stores.base import (
     Batch,
-    Fact,
     Link,
     LogRow,
-    Status,
     Store,
     StoreError,
     StoreUnavailable,
     Written,
     fact_of,
-    outcome_row,
 )
 from wa_fsm.table import table_of
-from wa_fsm.templates import plain_language
 
-Learnable: TypeAlias = KeyEvent | TemplateStatus | Delivered | SameContact | ContactChanged
 ModeOf: TypeAlias = Mode | Mapping[str, Mode]
-
-_FACTS = (CustomerMessage, CustomerCall, Sent)
-_EVENTS = (SendFailed, TemplateStatus, Delivered, SameContact, ContactChanged)
-NAMES = 4096  # names whose kept form is remembered: a spelling takes longer to read than a window
 
 
 class Gatekeeper:
@@ -122,8 +104,9 @@ class Gatekeeper:
         if on_store_error not in ("raise", "refuse"):
             raise ValueError(f"`on_store_error` is `raise` or `refuse`, got `{on_store_error}`")
         self._refuses_on_error = on_store_error == "refuse"
-        self._key = contact_key.encode() if isinstance(contact_key, str) else contact_key
-        self._named = lru_cache(NAMES)(self._name)
+        key = contact_key.encode() if isinstance(contact_key, str) else contact_key
+        self._learning = Learning(self.policy.latest, key)
+        self._named = self._learning.name_of
         self._table = table_of(self.policy)
         self._folds = Folds(self.policy, self.store)
         self._source = templates
@@ -149,10 +132,10 @@ class Gatekeeper:
             ValueError: an event's window would close beyond the year 9999.
         """
         when = self.now() if arrived is None else instant(arrived)
-        if isinstance(events, _FACTS):  # alone, as most of them come
-            return self.store.write(Batch((self._fact(events, when, 0),)))
-        several = (events,) if isinstance(events, _EVENTS) else events
-        batch = self._batch(several, when)
+        if isinstance(events, FACTS):  # alone, as most of them come
+            return self.store.write(Batch((self._learning.fact(events, when, 0),)))
+        several = (events,) if isinstance(events, EVENTS) else events
+        batch = self._learning.batch(several, when)
         return self.store.write(batch if self.decisions.kept else batch._replace(outcomes=()))
 
     def seed(self, learnt: Iterable[tuple[Sequence[Learnable], datetime | None]]) -> Written:
@@ -169,68 +152,18 @@ class Gatekeeper:
             StoreUnavailable: nothing was learnt.
             ValueError: an event's window would close beyond the year 9999.
         """
-        parts = []
-        # Only beside others does an event need a place, so that to seed more moves no other.
-        places: dict[tuple[datetime, str, str], dict[Learnable, int]] = {}
-        for events, arrived in learnt:
-            for event in events:
-                given = arrived if arrived is not None else getattr(event, "at", None)
-                when = instant(given) if given else self.now()
-                beside = places.setdefault((when, *_subject(event)), {})
-                parts.append(self._batch((event,), when, beside.setdefault(event, len(beside))))
-        return self.store.write(
-            Batch(
-                [fact for part in parts for fact in part.facts],
-                [link for part in parts for link in part.links],
-                [status for part in parts for status in part.statuses],
-                outcomes=[row for part in parts for row in part.outcomes],
-            )
-        )
-
-    def _batch(self, events: Iterable[Learnable], arrived: datetime, before: int = 0) -> Batch:
-        facts, links, statuses, outcomes = [], [], [], []
-        for order, event in enumerate(events, before):
-            if isinstance(event, (*_FACTS, SendFailed)):
-                facts.append(self._fact(event, arrived, order))
-                if isinstance(event, SendFailed):
-                    outcomes.append(self._outcome(event, arrived, f"failed {event.code}"))
-            elif isinstance(event, TemplateStatus):
-                spoken = plain_language(event.language or "")
-                row = Status(event.name, spoken, event.status, event.at, arrived, order)
-                statuses.append(row)
-            elif isinstance(event, SameContact):
-                first, *others = (self.name_of(name) for name in event.names)
-                links += [Link("same", first, other) for other in others if other != first]
-            elif isinstance(event, ContactChanged):
-                links.append(Link("next", self.name_of(event.old), self.name_of(event.new)))
-            else:
-                outcomes.append(self._outcome(event, arrived, "delivered"))
-        return Batch(facts, links, statuses, (), outcomes)
-
-    def _fact(self, event: KeyEvent, arrived: datetime, order: int) -> Fact:
-        if event.at > self.policy.latest:
-            raise ValueError(f"a window from {event.at} would close beyond year 9999")
-        fact = fact_of(event, self.name_of(event.contact), arrived, order)
-        return fact if self._key is None else fact._replace(id=self.id_of(fact.id))
-
-    def _outcome(self, event: SendFailed | Delivered, arrived: datetime, what: str) -> LogRow:
-        name = self.name_of(event.contact)
-        return outcome_row(event.number, name, arrived, self.id_of(event.message_id), what)
+        return self.store.write(self._learning.seeded(learnt, self.now))
 
     def name_of(self, contact: str) -> str:
         """The form in which a contact's name is kept: canonical, hashed where a key was given."""
         return self._named(contact)
-
-    def _name(self, contact: str) -> str:
-        name = canonical(contact)
-        return name if self._key is None else _hashed(self._key, name)
 
     def id_of(self, message_id: str) -> str:
         """The form in which a message's or a call's id is kept: hashed where a key was given.
 
         WhatsApp's ids hold the contact's phone number, in base64.
         """
-        return message_id if self._key is None else _hashed(self._key, f"id {message_id}")
+        return self._learning.id_of(message_id)
 
     # -- answering ---------------------------------------------------------------------------
 
@@ -467,7 +400,7 @@ class Gatekeeper:
         names = person(self.store, self.name_of(contact))
         gone = self.store.forget(sorted(names))
         self._folds.forget(names)
-        self._named.cache_clear()
+        self._learning.forget()
         return gone
 
     def tidy(self, number: str, contact: str) -> int:
@@ -504,19 +437,6 @@ class Gatekeeper:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _hashed(key: bytes, text: str) -> str:
-    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]
-
-
-def _subject(event: Learnable) -> tuple[str, str]:
-    """What an event speaks of: of several about one, it matters which was learnt first."""
-    if isinstance(event, TemplateStatus):
-        return "template", event.name
-    if isinstance(event, (SendFailed, Delivered)):
-        return "fate", event.message_id
-    return ("out" if isinstance(event, Sent) else "in"), getattr(event, "id", "")
 
 
 def _policy(policy: Policy | str, margin: timedelta | str | None) -> Policy:

@@ -27,8 +27,9 @@ from wa_fsm.adapters.graph import Answer, Failed, Graph, Outcome, Unknown, Went
 from wa_fsm.aio import AsyncGatekeeper
 from wa_fsm.decision import Decision
 from wa_fsm.events import FreeForm, Sent
-from wa_fsm.gatekeeper import Gatekeeper, Learnable
+from wa_fsm.gatekeeper import Gatekeeper
 from wa_fsm.identity import SameContact
+from wa_fsm.learning import Learnable
 from wa_fsm.sending import Sending, SendRefused
 from wa_fsm.stores.base import StoreError
 
