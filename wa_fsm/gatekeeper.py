@@ -146,7 +146,8 @@ class Gatekeeper:
 
         Args:
             learnt: events with the instant of their arrival; None: when they happened. Of one
-                template or message, what arrived at one instant was learnt in the order given.
+                template or message, what arrived at one instant was learnt in the order in which
+                it is first given.
 
         Raises:
             StoreUnavailable: nothing was learnt.

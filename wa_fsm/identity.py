@@ -85,6 +85,7 @@ class SameContact:
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))  # a list will do
         if len(self.names) < 2:
             raise ValueError(f"expected two or more names, got `{self.names!r}`")
         for name in self.names:

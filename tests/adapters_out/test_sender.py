@@ -253,11 +253,23 @@ def test_an_error_remembers_that_an_attempt_arrived(gate: Gatekeeper, waits: Wai
     assert (str(again), vars(again)) == (str(caught.value), vars(caught.value))
 
 
-@pytest.mark.parametrize("base_url", ["http://[::1", "foo", "ftp://x", "https://x/v24.0?a=b", ""])
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://[::1",
+        "foo",
+        "ftp://a:hunter2@x",
+        "https://x/v24.0?a=b",
+        "https://x/?",
+        "http://x#",
+        "",
+    ],
+)
 def test_what_is_no_address_has_no_sender(gate: Gatekeeper, base_url: str) -> None:
-    """It is said at once, not after an attempt."""
-    with pytest.raises(ValueError, match="is no address; expected one such as"):
+    """It is said at once, not after an attempt; a password in it is not repeated."""
+    with pytest.raises(ValueError, match="is no address; expected one such as") as caught:
         CloudApiSender(gate, NUMBER, token="x", base_url=base_url)
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("said", [float("nan"), object(), "\ud800"])

@@ -8,6 +8,7 @@ from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, MS, NINE, SECOND
 from wa_fsm import CustomerMessage, SendFailed
 from wa_fsm.events import Delivered
 from wa_fsm.identity import ContactChanged, SameContact
+from wa_fsm.stores.rows import row_of, row_text
 
 
 @pytest.mark.parametrize(
@@ -222,6 +223,11 @@ def test_another_policy_can_go_on_from_a_fold(anywhere, more):
     asked = gate.check("shop", "ana", FREE)
     assert (asked.reason, asked.conversation) == ("awaiting_reply", None)
     assert gate.window("shop", "ana").state == "business_opened"
+    anywhere.clock.advance(8 * DAY)
+    anywhere.sent(anywhere.clock(), "last", HELLO)
+    gate.tidy("shop", "ana")
+    for row in anywhere.store.export():
+        assert row_of(row_text(row)) == row
 
 
 def test_a_failure_is_folded_with_its_send(world):

@@ -8,6 +8,7 @@ import sqlite3
 import string
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -25,7 +26,7 @@ from tests.stores.rows import (
     wrote,
 )
 from wa_fsm.clock import ManualClock
-from wa_fsm.stores import StoreRefused, StoreUnavailable, open_store, sqlite_schema
+from wa_fsm.stores import StoreRefused, StoreUnavailable, open_store, sqlite_pool, sqlite_schema
 from wa_fsm.stores.base import Batch, KeySnapshot
 from wa_fsm.stores.sqlite import SqliteStore
 from wa_fsm.stores.turns import Turnstile
@@ -248,6 +249,51 @@ def test_a_forked_child_has_connections_of_its_own(gate):
     assert (seen, pid, child.exitcode) == (2, child.pid, 0)
     assert {row.id for row in facts_of(gate)} == {"parent", "child", "after"}
     assert list(gate.check()) == []
+
+
+def _told_in_turn(store, turn, results):
+    for number in range(3):
+        turn.get(timeout=30)
+        wrote(store, fact(f"child.{number}"))
+        results.put(number)
+
+
+def test_a_child_loses_nothing_when_its_parent_has_done(gate):
+    """Whoever closes the file last, elsewhere, tidies its journal away: not one that is in use."""
+    path = gate._pool.path
+    wrote(gate, fact("parent"))
+    turn, results = FORK.Queue(), FORK.Queue()
+    child = FORK.Process(target=_told_in_turn, args=(gate, turn, results))
+    child.start()
+    gate.close()
+    for number in range(3):
+        turn.put(number)
+        assert results.get(timeout=30) == number
+        other = SqliteStore(path, NOW)
+        assert len(facts_of(other)) == number + 2
+        other.close()
+    child.join()
+    assert len(facts_of(SqliteStore(path, NOW))) == 4
+
+
+def test_a_fork_waits_for_what_other_threads_are_at(gate):
+    """A connection in use would go over to the child, with locks that it does not have."""
+    begun, go_on, used = threading.Event(), threading.Event(), []
+
+    def work(con):
+        used.append(con)
+        begun.set()
+        go_on.wait(30)
+        return con.execute("SELECT 1").fetchone()
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(gate._pool.read, work)
+        begun.wait(30)
+        threading.Timer(0.05, go_on.set).start()
+        sqlite_pool._fork_comes()
+        assert reading.done()
+        assert used[0] not in sqlite_pool._OPEN
+        assert reading.result() == (1,)
 
 
 def _busy(path, seconds, start, results):

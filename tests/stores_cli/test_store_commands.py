@@ -500,14 +500,19 @@ def test_a_uri_that_names_no_store(sim, uri):
 
 
 @pytest.mark.parametrize(
-    "uri",
-    ["mysql://shop:hunter2@db/gate", "redis//:hunter2@h", "shop:hunter2@db://x", "hunter2"],
+    ("uri", "shown"),
+    [
+        ("mysql://shop:hunter2@db/gate", "`mysql://`"),
+        ("postgresql+psycopg://shop:hunter2@db/gate", "`postgresql+psycopg://`"),
+        ("redis//:hunter2@h", "a URI without SCHEME://"),
+        ("shop:hunter2@db://x", "a URI without SCHEME://"),
+        ("hunter2", "a URI without SCHEME://"),
+    ],
 )
-def test_a_uri_of_no_store_is_not_repeated(sim, uri):
+def test_a_uri_of_no_store_is_not_repeated(sim, uri, shown):
     """Only its scheme is, because the rest may hold a password."""
     code, _, err = sim("init", uri)
     assert (code, "hunter2" in err) == (2, False)
-    shown = "`mysql://`" if uri.startswith("mysql") else "a URI without SCHEME://"
     assert f"no store for {shown}; expected memory://, sqlite:///PATH" in err
 
 

@@ -297,8 +297,9 @@ def address_of(base_url: str) -> str:
         whole = url.host.encode("idna") and url.scheme in ("http", "https")
     except (httpx.InvalidURL, ValueError):  # `encode`, as the resolver does it later
         whole = False
-    if not whole or (url.port or 0) > 65535 or url.query or url.fragment:
-        raise ValueError(f"`{base_url}` is no address; expected one such as `{BASE_URL}`")
+    if not whole or (url.port or 0) > 65535 or "?" in base_url or "#" in base_url:
+        shown = "it" if "@" in base_url else f"`{base_url}`"  # there may be a password in it
+        raise ValueError(f"{shown} is no address; expected one such as `{BASE_URL}`")
     return base_url.rstrip("/")
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from wa_fsm.clock import Clock, system_clock
 from wa_fsm.stores.base import Store, StoreError, StoreRefused, StoreUnavailable
+
+_SCHEME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]*")
 
 __all__ = ["Store", "StoreError", "StoreRefused", "StoreUnavailable", "open_store"]
 
@@ -40,7 +45,9 @@ def open_store(uri: str, now: Clock = system_clock) -> Store:
 
         return RedisStore.from_uri(uri, now)
     # The rest of a URI is never repeated: it may hold a password.
-    what = f"`{scheme}://`" if separator and scheme.isalnum() else "a URI without SCHEME://"
+    what = (
+        f"`{scheme}://`" if separator and _SCHEME.fullmatch(scheme) else "a URI without SCHEME://"
+    )
     raise ValueError(
         f"no store for {what}; expected memory://, sqlite:///PATH, postgresql://… or redis://…"
     )

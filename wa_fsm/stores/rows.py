@@ -293,8 +293,8 @@ def _told_snapshot(values: Any) -> KeySnapshot:
     _checked((*_POINT, *_CONVERSATION) if len(shot) > len(_POINT) else _POINT, shot)
     snapshot = snapshot_of(json.dumps(shot))
     state, ends = snapshot.point.state, snapshot.point.window_end
-    if (ends is None) is not (snapshot.conversation is None):
-        raise ValueError("a conversation runs while a window is open, and only then")
+    if ends is None and snapshot.conversation is not None:
+        raise ValueError("a conversation runs only while a window is open")
     if state != "business_opened" and (ends is None) is (state == "user_opened"):
         raise ValueError("in user_opened a window is open, in closed and expired none")
     return KeySnapshot(number, contact, snapshot)

@@ -5,7 +5,8 @@ House rules:
 * A connection serves one call at a time, and is thrown away after an error: so the next call
   begins with a new one, and recovers by itself once the fault is gone.
 * Nothing that a parent process opened is used by its child, nor closed by it: closing would take
-  the parent's log of changes away from under it.
+  the parent's log of changes away from under it. And SQLite's locks are not inherited, but in the
+  child it would think that it has them. So nothing is open while a process is forked.
 * When another file stands at the path (a backup was put back), the old one's connections go, a
   hundredth of a second later at most.
 """
@@ -33,9 +34,22 @@ PATIENCE: Final = 10.0  # seconds that a call waits for others before it gives u
 LOOK: Final = 0.01  # seconds after which one looks again whether the file is still the same
 _SHORT: Final = 0.05  # seconds that SQLite itself waits, before a random pause
 _SPARE: Final = 8  # connections that are kept for the next calls
+_FORK: Final = 0.5  # seconds that a fork waits for what other threads are at
 
 _INHERITED: list[object] = []  # what belongs to the parent process, kept so that nothing closes it
 _T = TypeVar("_T")
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that is known to be open."""
+
+    def close(self) -> None:
+        """As it is."""
+        super().close()
+        _OPEN.discard(self)
+
+
+_OPEN: WeakSet[_Connection] = WeakSet()
 
 
 class Process:
@@ -127,7 +141,9 @@ class Pool:
             isolation_level=None,
             check_same_thread=False,
             timeout=_SHORT,
+            factory=_Connection,
         )
+        _OPEN.add(connection)
         try:
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
@@ -285,6 +301,17 @@ class Pool:
 _POOLS: WeakSet[Pool] = WeakSet()
 
 
+def _fork_comes() -> None:
+    """Let go of every connection, so that the child knows of none; they are opened again."""
+    end = monotonic() + _FORK
+    while True:
+        for pool in list(_POOLS):
+            pool.close()
+        if not _OPEN or monotonic() > end:
+            return
+        sleep(0.001)
+
+
 def _forked() -> None:
     # A child that never uses the store must not keep its parent's turn taken when the parent dies.
     for pool in list(_POOLS):
@@ -292,4 +319,4 @@ def _forked() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(before=_fork_comes, after_in_child=_forked)
