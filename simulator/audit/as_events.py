@@ -10,6 +10,7 @@ from wa_fsm.adapters.webhook_statuses import UNKNOWN_TEMPLATE
 
 from ..seeding import Missing, Read, logged
 from .columns import as_text, said, texts
+from .encode import LONGEST
 from .instants import instants
 from .plain import COLUMNS, FREE_FORM, UNCLASSIFIED, Chunk
 
@@ -95,6 +96,8 @@ def _instants(column: pa.Array) -> list[str | None]:
 def _event(row: Mapping[str, Any]) -> Read | None:
     told = {name: value for name, value in row.items() if value not in (None, "")}
     if not all(isinstance(told.get(name, ""), str) for name in _NAMES):
+        return None
+    if any(len(told.get(name, "").encode("utf-8", "replace")) > LONGEST for name in _TEXTS):
         return None
     if told.get("direction") == "outbound":
         if len(str(told.get("error_code", ""))) > CODE_DIGITS:

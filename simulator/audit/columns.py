@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from .compiled import fixed
@@ -86,9 +87,9 @@ def _few_views(column: pa.Array) -> Few | None:
 
 
 def said(column: pa.Array) -> list[Any]:
-    """The values of a column: bytes are text where they are UTF-8; empty text and NaN are none.
+    """The values of a column: bytes are text where they are UTF-8, and empty text and NaN are none.
 
-    Instants that Python has no value for come as whole numbers.
+    Decimals without a fraction, and instants that Python has no value for, come as whole numbers.
     """
     import pyarrow as pa
 
@@ -109,7 +110,10 @@ def _said(value: Any) -> Any:
             value = value.decode()
         except UnicodeDecodeError:
             return value
-    return None if value == "" or value != value else value
+    if value == "" or value != value:
+        return None
+    whole = isinstance(value, Decimal) and value == value.to_integral_value()
+    return int(value) if whole else value
 
 
 def as_text(value: Any) -> str | None:

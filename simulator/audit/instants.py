@@ -74,7 +74,8 @@ def instants(column: pa.Array) -> Instants:
             return _one_by_one(column)
         return _in_range(np.clip(seconds, -(1 << 50), 1 << 50) * 1000, missing)
     if pa.types.is_floating(kind):
-        return _of_floats(_numbers(column.cast(pa.float64())), missing)
+        seconds = _numbers(column.cast(pa.float64()))
+        return _of_floats(seconds, missing | np.isnan(seconds))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         missing |= _mask(pc.equal(column, "").fill_null(True), value=True)
         return _of_text(column, missing)
@@ -121,7 +122,7 @@ def _one_by_one(column: pa.Array) -> Instants:
     missing = np.zeros(len(column), bool)
     wrong: dict[int, str] = {}
     for row, value in enumerate(column.to_pylist()):
-        if value is None or value == "":
+        if value is None or value == "" or value != value:
             missing[row] = True
             continue
         try:

@@ -90,6 +90,13 @@ class Mask:
         """A piece of a log: only what is certainly no contact's stays, and the marks between."""
         return _TOKENS.sub(self._token, text) if self.on else text
 
+    def numbers(self, text: str) -> str:
+        """Words of ours, among which a piece of a log may be: no phone number or id stays."""
+        return _TOKENS.sub(self._number, text) if self.on else text
+
+    def _number(self, found: re.Match[str]) -> str:
+        return self._token(found) if found.lastgroup in ("id", "phone") else found[0]
+
     def _token(self, found: re.Match[str]) -> str:
         text, sort = found[0], found.lastgroup
         if sort == "id":

@@ -50,7 +50,7 @@ class Rejects:
 
     def _count(self, reject: Reject) -> None:
         self.count += 1
-        said = _quoted(reject).sub(r"\1`…`", reject.why)
+        said = self.mask.numbers(_quoted(reject).sub(r"\1`…`", reject.why))
         why = f"`{reject.column}`: {said}" if reject.column else said
         if why not in self.reasons and len(self.reasons) >= REASONS:
             why = _OTHERS
@@ -93,7 +93,7 @@ class Rejects:
             named = field and _FIELD.fullmatch(value)
             return f"{field}`{value if named else self.mask.value(value, reject.column)}`"
 
-        return _quoted(reject).sub(shown, reject.why)
+        return self.mask.numbers(_quoted(reject).sub(shown, reject.why))
 
     def first(self) -> list[tuple[str, int, list[Reject]]]:
         """Each reason with its count and its first rows, the most frequent first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from random import Random
 
 import numpy as np
@@ -235,6 +236,29 @@ def test_a_column_of_lists_is_told(quick, name, value):
     """It is the column that is wrong, and not each row: its name and its type are told."""
     with pytest.raises(ColumnError, match=f"log.csv: the column `{name}` is of the type "):
         encoded({each: [v] for each, v in SENT.items()} | {name: pa.array([value])}, quick)
+
+
+@BOTH
+@pytest.mark.parametrize("beside", [T, f"{T}.5", "2026-03-02T09:00:00Z"])
+def test_nan_is_no_instant(quick, beside):
+    """Whatever stands beside it; as some write a value that is missing."""
+    values = pa.array([T + 0.5, float("nan")])
+    if isinstance(beside, str):
+        values = pa.array([beside, None])
+    rows, rejects = encoded({n: [GOOD[n]] * 2 for n in GOOD} | {"arrived_at": values}, quick)
+    assert (len(rows), rejects) == (2, [])
+    times = {"at": pa.array([float(T), float("nan")])}
+    _, rejects = encoded({n: [GOOD[n]] * 2 for n in GOOD} | times, quick)
+    assert [("at", "the value is missing")] == [(each.column, each.why) for each in rejects]
+
+
+@BOTH
+def test_decimals_may_be_whole_numbers(quick):
+    """As databases write them."""
+    whole = pa.array([Decimal("491711234567"), Decimal("491711234567.5")])
+    rows, rejects = encoded({n: [GOOD[n]] * 2 for n in GOOD} | {"customer": whole}, quick)
+    assert [1_491_711_234_567] == rows.key.tolist()
+    assert [("customer", "491711234567.5")] == [(each.column, each.raw) for each in rejects]
 
 
 @BOTH

@@ -304,6 +304,18 @@ def test_a_full_disk_says_of_which_file(tmp_path):
         told._file.close()
 
 
+def test_a_number_between_marks_of_the_row_is_masked(tmp_path):
+    """Marks beyond what is shown of a value do not make its number a word of ours."""
+    told = Rejects(str(tmp_path / "rejects.jsonl"), Mask())
+    value = "é" * 310 + "`5511999998888`maria"
+    said = f"bad instant `{value}`; expected ISO 8601"
+    told(Reject("log.csv", "line", 1, "at", said, value[:200]))
+    told.drop()
+    (why, _, (first,)), *_ = told.first()
+    assert "5511999998888" not in why + json.dumps(told.as_data(first))
+    assert "maria" not in json.dumps(told.as_data(first))
+
+
 def test_half_a_letter_is_kept(tmp_path: Path) -> None:
     """What no file can hold as text is written as JSON writes it, so nothing is lost."""
     told = Rejects(str(tmp_path / "rejects.jsonl"), Mask(on=False))

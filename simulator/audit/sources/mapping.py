@@ -119,6 +119,7 @@ def _instants(found: pa.Array, unit: str) -> pa.Array:
     What Arrow cannot read at once is read value by value, so that a bad one costs its own row.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if pa.types.is_temporal(found.type) or pa.types.is_boolean(found.type):
         return found
@@ -126,6 +127,8 @@ def _instants(found: pa.Array, unit: str) -> pa.Array:
         found = found.dictionary_decode()
     if pa.types.is_string_view(found.type):
         found = found.cast(pa.string())
+    if pa.types.is_floating(found.type):
+        found = pc.if_else(pc.is_nan(found), None, found)
     try:
         return _at_once(found, unit)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
