@@ -15,10 +15,13 @@ import pytest
 pytest.importorskip("pyarrow")
 import pyarrow as pa
 import pyarrow.parquet as pq
+from wa_sim.audit.engine import audit
 from wa_sim.audit.masking import Mask
 from wa_sim.audit.plain import Chunk, Reject
 from wa_sim.audit.rejects import Rejects
 from wa_sim.audit.sources import BadMap, NoLog, csv_lines, csvs, find, jsons, parse_maps, read
+
+from wa_fsm import policies
 
 from .told import PLAIN_HEAD, told, written
 
@@ -84,6 +87,35 @@ def test_a_quote_inside_an_unquoted_field_is_a_letter(tmp_path: Path) -> None:
     text = PLAIN_HEAD + ROW.replace("text,,", 'text,5" screen,') + ROW
     rows, rejects, _ = told("plain", written(tmp_path, "a.csv", text))
     assert [row.get("template") for _, row in rows] == ['5" screen', None]
+    assert rejects == []
+
+
+@pytest.mark.parametrize("piece", [40, 333, 10_000])
+@pytest.mark.parametrize(
+    ("stray", "broken"), [('5" long', False), ('"abc', True), ('"a"b', True), ('"a""b', True)]
+)
+def test_two_stray_quotes_keep_the_rows_between_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stray: str, broken: bool, piece: int
+) -> None:
+    """Marks that begin no whole field are never a pair over lines; whole fields still join."""
+    odd = ROW.replace("text,,", f"text,{stray},")
+    joined = ROW.replace("text,,", 'text,"two, ""\n\nlines",')
+    text = PLAIN_HEAD + (ROW + odd + ROW + joined + ROW) * 2 + odd + ROW
+    path = written(tmp_path, "a.csv", text)
+    monkeypatch.setattr(csvs, "PIECE", piece)
+    rows, rejects, _ = told("plain", path)
+    whole, strays = [2, 4, 5, 8, 9, 11, 12, 15, 17], [3, 10, 16]
+    assert [position for position, _ in rows] == sorted(whole + ([] if broken else strays))
+    assert [position for position, _ in rejects] == (strays if broken else [])
+    assert [dict(rows)[position]["template"] for position in (5, 12)] == ['two, "\n\nlines'] * 2
+
+
+def test_a_stray_quote_beside_a_field_of_two_lines_is_a_letter(tmp_path: Path) -> None:
+    """A row may have both, before and behind; its line breaks are those inside its fields."""
+    row = '2026-03-01T15:00:00Z,inbound,1" 5,"49\n15",text,5" x,"m\n""1",7",\r\n'
+    rows, rejects, _ = told("plain", written(tmp_path, "a.csv", PLAIN_HEAD + row + row + ROW))
+    own = {"number": '1" 5', "customer": "49\n15", "template": '5" x', "id": 'm\n"1'}
+    assert rows == [(n, {**PLAIN, **own, "status": '7"'}) for n in (2, 5)] + [(8, PLAIN)]
     assert rejects == []
 
 
@@ -208,7 +240,7 @@ def test_what_is_no_number_in_json_is_no_value(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [{"wa_id": "49"}, ["49"], True, 1.5])
-@pytest.mark.parametrize("name", ["at", "customer", "id", "number", "template", "status"])
+@pytest.mark.parametrize("name", ["at", "customer", "id", "number", "template"])
 def test_json_that_is_no_text_costs_its_row(tmp_path: Path, name: str, value: Any) -> None:
     """Objects, lists and truths are no texts of what stands in them, whatever stands beside."""
     rows = [PLAIN, {**PLAIN, name: value}, {**PLAIN, "id": 3}]
@@ -222,6 +254,21 @@ def test_json_that_is_no_text_costs_its_row(tmp_path: Path, name: str, value: An
     why = instant if name == "at" else "expected text, or a whole number"
     assert reject == Reject(str(path), "line", 2, name, why, json.dumps(value))
     assert [position for position, _ in told("plain", path)[0]] == [1, 3]
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, ["failed"], True, 1.5, 1e300])
+@pytest.mark.parametrize("name", ["status", "error_code"])
+@pytest.mark.parametrize("beside", [None, 3, "x"])
+def test_what_only_sends_have_costs_no_customer_message(
+    tmp_path: Path, name: str, value: Any, beside: Any
+) -> None:
+    """A status of what came in is not asked for, whatever stands beside; that of a send is."""
+    send = {**PLAIN, "direction": "outbound", "kind": "free_form", "id": "m2", name: value}
+    rows = [{**PLAIN, name: value}, send, {**PLAIN, "id": "m3", name: beside}]
+    path = written(tmp_path, "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    bad: list[Reject] = []
+    audit(read("plain", find([str(path)])), [policies.get("cloud-api")], rejects=bad.append)
+    assert [(each.position, each.column) for each in bad] == [(2, name)]
 
 
 def test_words_may_stand_for_json_that_is_no_text(tmp_path: Path) -> None:
@@ -252,6 +299,22 @@ def test_half_a_surrogate_pair_is_an_unknown_letter(tmp_path: Path, form: str) -
     rows, rejects, _ = told("plain", written(tmp_path, "a", f"[{row}]" if form == "json" else row))
     assert rows == [(1, {**PLAIN, "id": "\U0001f600 \ufffd \ufffdx"})]
     assert rejects == []
+
+
+@pytest.mark.parametrize("broken", ["", "{\n"])
+def test_a_backslash_before_a_u_is_a_letter(tmp_path: Path, broken: str) -> None:
+    """Ids that only look like halves of surrogate pairs stay apart, however they are read."""
+    ids = [r"a\udead", r"a\udeaf", r"\ud83d\ude00"]
+    text = "".join(json.dumps({**PLAIN, "id": each}) + "\n" for each in ids) + broken
+    rows, _, _ = told("plain", written(tmp_path, "a.jsonl", text))
+    assert [row["id"] for _, row in rows] == ids
+
+
+def test_half_a_pair_after_a_backslash_is_an_unknown_letter(tmp_path: Path) -> None:
+    """What stands before it is told apart from its own backslash, and from its other half."""
+    row = json.dumps(PLAIN).replace('"m1"', r'"\\\ud800 \\ud83d\ude00 \ud83d\ude00\ude00"')
+    rows, _, _ = told("plain", written(tmp_path, "a.jsonl", row))
+    assert [row["id"] for _, row in rows] == ["\\\ufffd \\ud83d\ufffd \U0001f600\ufffd"]
 
 
 def test_broken_json_lines_are_rejected_with_their_line(tmp_path: Path) -> None:

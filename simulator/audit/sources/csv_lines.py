@@ -34,17 +34,52 @@ def fields(row: str, delimiter: str) -> list[str] | None:
 
 @cache
 def _field(delimiter: str) -> re.Pattern[str]:
-    """A field up to where it ends; a quotation mark that does not begin it is a letter of it."""
-    end = re.escape(delimiter)
-    return re.compile(rf'(?:"([^"]*(?:""[^"]*)*)"|((?!")[^{end}\n]*))(?={end}|\Z)')
+    """A field up to where it ends."""
+    return re.compile(rf"{_one(delimiter)}(?={re.escape(delimiter)}|\Z)")
 
 
-def whole_rows(held: bytes) -> int:
+@cache
+def _row(delimiter: str) -> re.Pattern[bytes]:
+    """A row up to the newline that ends it."""
+    one = _one(delimiter)
+    return re.compile(rf"{one}(?:{re.escape(delimiter)}{one})*\r*(?=\n|\Z)".encode())
+
+
+@cache
+def _unclosed(delimiter: str) -> re.Pattern[bytes]:
+    """A row up to a quoted field that goes on to the end of all bytes."""
+    ended = f"{_one(delimiter)}{re.escape(delimiter)}"
+    return re.compile(rf'(?:{ended})*"[^"]*(?:""[^"]*)*\Z'.encode())
+
+
+def _one(delimiter: str) -> str:
+    """A field; a quotation mark that does not begin it is a letter of it."""
+    return rf'(?:"([^"]*(?:""[^"]*)*)"|((?!")[^{re.escape(delimiter)}\n]*))'
+
+
+def whole_rows(held: bytes, delimiter: str) -> int:
     """How many bytes of these are whole rows; 0 where not even one is."""
     if b'"' not in held:
         return held.rfind(b"\n") + 1
     found = _outside(held)
-    return int(found[-1]) + 1 if len(found) else 0
+    cut = int(found[-1]) + 1 if len(found) else 0
+    return cut if cut and _sound(held[:cut], delimiter) else _row_by_row(held, delimiter)
+
+
+def _row_by_row(held: bytes, delimiter: str) -> int:
+    begin = 0
+    while (end := _end(held, begin, delimiter)) < len(held):
+        if _goes_on(held, begin, end, delimiter):
+            break
+        begin = end + 1
+    return begin
+
+
+def _goes_on(held: bytes, begin: int, end: int, delimiter: str) -> bool:
+    """Whether more bytes could make one row of this line and those below it."""
+    if held.find(b'"', begin, end) < 0 or len(held) - begin > LONGEST:
+        return False
+    return _unclosed(delimiter).match(held, begin) is not None
 
 
 def _outside(piece: bytes) -> np.ndarray:
@@ -76,11 +111,11 @@ def evenly(piece: bytes, begins: np.ndarray, ends: np.ndarray, delimiter: str, f
     return bool((counts == fields - 1).all())
 
 
-def starts(piece: bytes) -> tuple[np.ndarray, np.ndarray] | None:
+def starts(piece: bytes, delimiter: str) -> tuple[np.ndarray, np.ndarray] | None:
     """Where rows begin and end, empty ones left out; None where quotes are not as they should."""
     import numpy as np
 
-    if not _sound(piece):
+    if not _sound(piece, delimiter):
         return None
     newlines = _outside(piece)
     ends = newlines if piece.endswith(b"\n") else np.append(newlines, len(piece))
@@ -93,7 +128,7 @@ def starts(piece: bytes) -> tuple[np.ndarray, np.ndarray] | None:
     return begins[~bare], ends[~bare]
 
 
-def _sound(piece: bytes) -> bool:
+def _sound(piece: bytes, delimiter: str) -> bool:
     """Whether every quotation mark begins or ends a field, or is one of a pair."""
     if b'"' not in piece:
         return True
@@ -103,30 +138,32 @@ def _sound(piece: bytes) -> bool:
     quotes = np.flatnonzero(letters == ord('"'))
     if len(quotes) % 2:
         return False
-    edges = np.frombuffer(b',;\t|\r\n"', np.uint8)
-    opening = np.isin(letters[quotes[0::2] - 1], edges)
-    closing = np.isin(letters[quotes[1::2] + 1], edges)
+    edge = np.zeros(256, bool)
+    edge[list(delimiter.encode() + b'\r\n"')] = True
+    opening = edge[letters[quotes[0::2] - 1]]
+    closing = edge[letters[quotes[1::2] + 1]]
     return bool(opening.all() and closing.all())
 
 
-def records(piece: bytes, line: int) -> Iterator[tuple[int, bytes]]:
-    """The rows of a piece, each with its line; one whose quotes are never closed is its line."""
-    lines = piece.split(b"\n")
-    number = 0
-    while number < len(lines):
-        end = _end(lines, number)
-        yield line + number + 1, b"\n".join(lines[number:end])
-        number = end
+def records(piece: bytes, line: int, delimiter: str) -> Iterator[tuple[int, bytes]]:
+    """The rows of a piece, each with its line; one whose quotes do not fit is its line."""
+    begin = 0
+    while begin < len(piece):
+        end = _end(piece, begin, delimiter)
+        yield line + 1, piece[begin:end]
+        line += piece.count(b"\n", begin, end) + 1
+        begin = end + 1
 
 
-def _end(lines: list[bytes], begin: int) -> int:
-    """The line after the row that begins here."""
-    odd, size = 0, 0
-    for number in range(begin, len(lines)):
-        odd ^= lines[number].count(b'"') % 2
-        size += len(lines[number])
-        if not odd:
-            return number + 1
-        if size > LONGEST:
-            break
-    return begin + 1
+def _end(piece: bytes, begin: int, delimiter: str) -> int:
+    """Where the row that begins here ends.
+
+    Its marks are not just counted: one that is a letter would go with the next such one, and
+    everything between them would be one row.
+    """
+    end = piece.find(b"\n", begin)
+    end = len(piece) if end < 0 else end
+    if piece.find(b'"', begin, end) < 0:
+        return end
+    found = _row(delimiter).match(piece, begin)
+    return end if found is None or found.end() - begin > LONGEST else found.end()

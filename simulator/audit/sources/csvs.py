@@ -169,7 +169,7 @@ class _Reader:
             block = file.read(PIECE) if more else b""
             more = bool(block)
             held += block
-            cut = whole_rows(held) if more else len(held)
+            cut = whole_rows(held, self.header.delimiter) if more else len(held)
             if cut == 0:
                 if more and len(held) < csv_lines.LONGEST:
                     continue
@@ -184,7 +184,7 @@ class _Reader:
     def _piece(self, piece: bytes, line: int, offset: int) -> Iterator[Chunk | Reject]:
         import numpy as np
 
-        where = starts(piece)
+        where = starts(piece, self.header.delimiter)
         if where is None:
             yield from self._slow(piece, line)
             return
@@ -241,7 +241,7 @@ class _Reader:
 
         rows: list[list[str]] = []
         lines: list[int] = []
-        for number, raw in records(piece, line):
+        for number, raw in records(piece, line, self.header.delimiter):
             found = self._row(number, raw)
             if isinstance(found, Reject):
                 yield found

@@ -25,9 +25,16 @@ _LONGEST: Final = 64 << 20  # bytes of a line that is looked at by itself
 _TRIED: Final = 64  # lines whose values tell of what type a column is
 _SHOWN: Final = 300
 _BOM: Final = b"\xef\xbb\xbf"
-_SURROGATES: Final = re.compile(  # a pair of them, however deep in quotes; or half a pair
-    rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\+u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_HIGH: Final = r"u[dD][89abAB][0-9a-fA-F]{2}"
+_LOW: Final = r"u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPES: Final = re.compile(  # a backslash, a pair of surrogates; or half a pair
+    rf"\\(?:\\|{_HIGH}\\{_LOW}|{_HIGH}|{_LOW})".encode()
 )
+_NESTED: Final = re.compile(  # a pair of them, however deep in quotes; or half a pair
+    rf"\\(?:{_HIGH}\\+{_LOW}|{_HIGH}|{_LOW})".encode()
+)
+_HALF: Final = len(rb"\ud800")
+_OF_SENDS: Final = ("status", "error_code")  # what they hold in other rows, nobody asks
 _NO_INSTANT: Final = "expected ISO 8601 with a zone, or a number"
 
 Unit: TypeAlias = Literal["row", "line"]
@@ -78,7 +85,7 @@ def records(log: Log, inside: Sequence[str] = ()) -> Iterator[Record | Reject]:
     with log.open() as file:
         raw = file.read()
     try:
-        document = json.loads(mended(raw).decode("utf-8-sig"))
+        document = json.loads(mended(raw, deep=False).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         yield Reject(log.name, "line", getattr(error, "lineno", 1), None, _why(error), None)
         return
@@ -117,12 +124,20 @@ def _unfold(log: Log, found: Record | Reject, inside: Sequence[str]) -> Iterator
             yield Reject(log.name, "line", found.position, None, "expected a JSON object", None)
 
 
-def mended(raw: bytes) -> bytes:
+def mended(raw: bytes, *, deep: bool = True) -> bytes:
     """JSON with U+FFFD for each escaped half of a surrogate pair, which is no text.
 
     That is as long, so positions stay.
+
+    Args:
+        raw: JSON.
+        deep: also in its texts that are JSON themselves; then a text of a backslash and letters,
+            which looks the same there, is changed too.
     """
-    return _SURROGATES.sub(lambda found: found[1] or rb"\ufffd", raw) if rb"\u" in raw else raw
+    if rb"\u" not in raw:
+        return raw
+    escapes = _NESTED if deep else _ESCAPES
+    return escapes.sub(lambda each: rb"\ufffd" if len(each[0]) == _HALF else each[0], raw)
 
 
 # -- as chunks -----------------------------------------------------------------------------------
@@ -132,7 +147,7 @@ def chunks(
     log: Log, found: Iterator[Record | Reject], columns: Columns
 ) -> Iterator[Chunk | Reject]:
     """Records as chunks of the wanted columns; a value means the same whatever stands beside it."""
-    taken = untranslated(columns)
+    taken = untranslated({n: each for n, each in columns.items() if n not in _OF_SENDS})
     while batch := list(islice(found, BATCH)):
         checked = [
             each if isinstance(each, Reject) else _checked(log, each, taken) for each in batch
@@ -146,6 +161,8 @@ def chunks(
 def _checked(log: Log, record: Record, taken: Mapping[str, str]) -> Record | Reject:
     """The record; a reject where a value that is taken as it is fits no plain column."""
     for own, name in taken.items():
+        if type(record.row.get(own)) is str:
+            continue
         value = _value(record.row, own)
         why = _unfit(value, name)
         if why is not None:
@@ -252,7 +269,9 @@ def _each(log: Log, piece: bytes, line: int) -> Iterator[Record | Reject]:
         if not raw.strip():
             continue
         try:
-            row = json.loads(mended(raw).decode("utf-8-sig" if number == 1 else "utf-8"))
+            row = json.loads(
+                mended(raw, deep=False).decode("utf-8-sig" if number == 1 else "utf-8")
+            )
         except (ValueError, RecursionError) as error:
             yield _bad(log, number, raw, _why(error))
             continue

@@ -226,7 +226,7 @@ def inner(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = row.get(name)
     if isinstance(value, str):
         try:
-            value = json.loads(jsons.mended(value.encode()))
+            value = json.loads(jsons.mended(value.encode(), deep=False))
         except (ValueError, RecursionError):
             return {}
     return value if isinstance(value, dict) else {}
