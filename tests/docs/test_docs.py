@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -54,8 +55,11 @@ def test_python_on_a_page_runs_and_prints_what_the_page_shows(page: Path) -> Non
         ):
             continue
         printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile("\n" * block.line + block.text, str(page), "exec"), namespace)
+        try:
+            with contextlib.redirect_stdout(printed):
+                exec(compile("\n" * block.line + block.text, str(page), "exec"), namespace)
+        finally:
+            logging.disable(logging.NOTSET)  # a page may have done that, for its process
         shown = below.text if below and below.language == "text" and below.follows else ""
         assert printed.getvalue() == shown, block.place
 
