@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from .fields import BAD, Entry
+from .flow import PLACEHOLDER
 from .mistakes import Hole, Notes, quoted
 from .model import EXAMPLES
 from .nodes import DEEPEST, scalars
-
-_NAME: Final = re.compile("<([A-Za-z_][A-Za-z0-9_-]*)>")
 
 
 def expand(root: MappingNode, notes: Notes, *, placeholders: bool) -> Iterator[tuple[str, Node]]:
@@ -89,7 +86,7 @@ class _Case:
         return MappingNode(node.tag, pairs, *marks)
 
     def _scalar(self, node: ScalarNode) -> ScalarNode:
-        names = _NAME.findall(node.value)
+        names = PLACEHOLDER.findall(node.value)
         if not names:
             return node
         missing = [name for name in names if name not in self._values]
@@ -102,5 +99,5 @@ class _Case:
                     node, f"`<{name}>` has no value{where}; give it one under `examples`"
                 )
             return Hole("", "", *marks)
-        text = _NAME.sub(lambda match: str(self._values[match[1]].value), node.value)
+        text = PLACEHOLDER.sub(lambda match: str(self._values[match[1]].value), node.value)
         return ScalarNode(node.tag, text, *marks, node.style)

@@ -12,7 +12,7 @@ _PLAIN: Final = re.compile(rf"(?![.+/-]*-)(?![./]){_WORD}(?: {_WORD})*")
 # What JSON leaves as it is, and YAML will not read or would fold.
 _UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 LONE: Final = re.compile("[\ud800-\udfff]")  # surrogates, which UTF-8 cannot write
-HOLE: Final = re.compile("<([A-Za-z_][A-Za-z0-9_-]*)>")  # to a scenario file a value of `examples`
+PLACEHOLDER: Final = re.compile("<([A-Za-z_][A-Za-z0-9_-]*)>")  # of a value under `examples`
 
 
 def flow(value: Any) -> str:
@@ -29,7 +29,7 @@ def fitting(text: str) -> str:
 
     Two texts never become one, since what looks like that already is doubled.
     """
-    text = HOLE.sub(r"‹\1›", re.sub("[‹›]", r"\g<0>\g<0>", text))
+    text = PLACEHOLDER.sub(r"‹\1›", re.sub("[‹›]", r"\g<0>\g<0>", text))
     return LONE.sub(lambda found: f"‹U+{ord(found[0]):04X}›", text)
 
 

@@ -44,6 +44,7 @@ _UNPRINTABLE: Final = re.compile(
 )
 _TOO_DEEP: Final = f"it is nested deeper than {DEEPEST} levels"
 _SPACES: Final = "indent with spaces"
+_END_IT: Final = "the file ends inside a list or a mapping: end it with `]` or `}`"
 _QUOTE_IT: Final = "put a text that begins with this character in quotes"
 _BACKSLASH: Final = "write `\\\\` for a backslash, or put the text in single quotes"
 # What to do, by libyaml's words (and those of the loader in Python, where they differ).
@@ -199,8 +200,12 @@ def _tell(error: yaml.MarkedYAMLError, text: bytes, notes: Notes) -> None:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     said = ", ".join(part for part in (error.context, error.problem) if part)
     advice = next((f"; {do}" for sign, do in _ADVICE if sign in said), "")
-    if mark and advice.endswith(_QUOTE_IT) and text.decode()[mark.index :][:1] == "\t":
-        advice = f"; {_SPACES}"
+    if mark and advice.endswith(_QUOTE_IT):
+        rest = text.decode()[mark.index :]
+        if rest.startswith("\t"):
+            advice = f"; {_SPACES}"
+        elif not rest.strip():
+            advice = f"; {_END_IT}"
     notes.put(line, column, f"broken YAML: {said}{advice}; what follows could not be read")
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from wa_fsm.rows import REFUSAL_CODES
-from wa_fsm.stores.base import Fact, LogRow, Store, counts_at
+from wa_fsm.stores.base import WINDOW_REFUSALS, Fact, LogRow, Store, counts_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +84,9 @@ def person(store: Store, name: str) -> set[str]:
 
 def accuracy_of(store: Store) -> Accuracy:
     """Where WhatsApp and the gate disagreed, by the decision log of a store."""
-    codes = {f"failed {code}" for code in REFUSAL_CODES}
     refused, delivered = [], []
     for row in store.log():  # streamed: what agrees is not kept
-        if row.allowed and row.outcome in codes:
+        if row.allowed and row.outcome in WINDOW_REFUSALS:
             refused.append(row)
         elif row.message_id and not row.allowed and row.outcome == "delivered":
             delivered.append(row)

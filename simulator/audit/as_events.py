@@ -10,7 +10,7 @@ from wa_fsm.adapters.webhook_statuses import UNKNOWN_TEMPLATE
 
 from ..seeding import Missing, Read, logged
 from .columns import as_text, said, texts
-from .encode import LONGEST
+from .encode import CODE_DIGITS, LONGEST
 from .instants import instants
 from .plain import COLUMNS, FREE_FORM, UNCLASSIFIED, Chunk
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 POSITION: Final = "position"
-CODE_DIGITS: Final = 18  # of an error code, so that it fits into 64 bits
 _INSTANTS: Final = ("at", "arrived_at")
 _TEXTS: Final = ("customer", "id")
 _NAMES: Final = ("template", "language", "category")

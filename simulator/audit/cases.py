@@ -7,7 +7,6 @@ cannot show (it hangs on something that a scenario does not know) is left out, a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from wa_fsm.identity import canonical
 from wa_fsm.policy import Policy
 from wa_fsm.rows import REFUSAL_CODES
 
+from ..flow import flow, in_quotes
 from ..outcome import Run
 from ..policy_file import said
 from ..runner import run_case
@@ -210,7 +210,7 @@ class Teller:
     ) -> str:
         start = min(fact.at for fact in (*before, focus))
         lines = [
-            f"scenario: {json.dumps(chosen.title, ensure_ascii=False)}",
+            f"scenario: {in_quotes(chosen.title)}",
             f"policy: {said(self.policies[number], self.folder)}",
             f"start: {format_instant(start)}",
             *self._templates((*before, focus)),
@@ -237,7 +237,7 @@ class Teller:
                 if isinstance(known[name], str):
                     known[name] = {"status": known[name], "category": categories[name]}
         if known:
-            yield f"templates: {json.dumps(known, ensure_ascii=False)}"
+            yield f"templates: {flow(known)}"
 
     def _step(self, fact: Fact, start: datetime, id_: str) -> Iterator[str]:
         event = fact.event
@@ -269,6 +269,5 @@ def _message(event: CustomerMessage | CustomerCall | Sent) -> str:
     assert isinstance(event, Sent)
     if isinstance(event.message, FreeForm):
         return event.message.kind
-    name = json.dumps(event.message.name, ensure_ascii=False)
-    language = event.message.language
-    return f"{{template: {name}{f', language: {language}' if language else ''}}}"
+    language = {"language": event.message.language} if event.message.language else {}
+    return flow({"template": event.message.name, **language})

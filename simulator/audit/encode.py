@@ -39,9 +39,9 @@ FEW: Final = (
     "direction", "number", "kind", "template", "language", "status", "error_code", "category",
 )  # fmt: skip
 _NAMING: Final = ("template", "language")
-_DIGITS: Final = 18  # of an error code; so many fit into 64 bits, whatever they are
+CODE_DIGITS: Final = 18  # of an error code; so many fit into 64 bits, whatever they are
 _BAD: Final = -1
-_NO_CODE: Final = f"expected a whole number of at most {_DIGITS} digits"
+_NO_CODE: Final = f"expected a whole number of at most {CODE_DIGITS} digits"
 _MISSING: Final = "the value is missing"
 _KINDS: Final = (
     f"expected a kind of a customer's message: {', '.join(CUSTOMER_KINDS)}, call",
@@ -308,7 +308,7 @@ def _status(value: Any) -> int:
 def _code(value: Any) -> int:
     """The code as a whole number, 0 for none."""
     text = "0" if value is None else as_text(value)
-    if text is None or len(text) > _DIGITS:
+    if text is None or len(text) > CODE_DIGITS:
         return _BAD
     return int(text) if text.isascii() and text.isdigit() else _BAD
 

@@ -222,7 +222,8 @@ def _seed(call: Call, uri: str, contact_key: str | None) -> None:
     with _opened(uri, new=True) as store:
         gate = Gatekeeper(policy="cloud-api", store=store, log=False, contact_key=contact_key)
         done = seed(gate, call.read())
-    left = f", {done.left_out} rows left out" if done.left_out else ""
+    rows = "1 row" if done.left_out == 1 else f"{done.left_out} rows"
+    left = f", {rows} left out" if done.left_out else ""
     click.echo(f"{uri}: {done.new} new, {done.repeated} known already{left}", err=True)
 
 

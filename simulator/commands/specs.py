@@ -37,9 +37,9 @@ def policy_of(spec: str, hear: Callable[[Sequence[Mistake]], None] = lambda told
 
 def check_name(spec: str) -> None:
     """End the call where no scenario file could name the policy file of this spec."""
-    from ..flow import HOLE, LONE
+    from ..flow import LONE, PLACEHOLDER
 
-    hole = HOLE.search(spec)
+    hole = PLACEHOLDER.search(spec)
     if hole is not None:
         raise click.UsageError(
             f"a policy file cannot have `{hole[0]}` in its name: scenario files take that for a "

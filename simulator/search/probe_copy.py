@@ -19,6 +19,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from wa_fsm.durations import format_duration
 from wa_fsm.events import Template
 
+from ..flow import in_quotes
 from ..mistakes import Notes
 from ..nodes import compose
 from ..outcome import Outcome
@@ -137,9 +138,9 @@ def _step(outcome: Outcome, case: Case, column: int) -> Iterator[str]:
     yield f"{dash}- at: {format_duration(step.at - case.start_utc)}"
     yield f"{dash}  ask: {_message(step)}"
     if step.number != "business":
-        yield f"{dash}  number: {_quoted(step.number)}"
+        yield f"{dash}  number: {in_quotes(step.number)}"
     if step.contact != "customer":
-        yield f"{dash}  contact: {_quoted(step.contact)}"
+        yield f"{dash}  contact: {in_quotes(step.contact)}"
     answer = "allowed: true" if decision.allowed else f"refused: {decision.reason}"
     state = outcome.situation.state
     yield f"{dash}  expect: {{{answer}, rule: {outcome.rule}, state: {state}}}"
@@ -150,11 +151,7 @@ def _message(step: Step) -> str:
     if not isinstance(message, Template):
         return "text"
     language = f", language: {message.language}" if message.language else ""
-    return f"{{template: {_quoted(message.name)}{language}}}"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"{{template: {in_quotes(message.name)}{language}}}"
 
 
 def _must_do_the_same(text: str, case: Case) -> None:

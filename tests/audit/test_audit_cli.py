@@ -618,3 +618,19 @@ def test_a_store_learns_what_the_audit_judges_of_any_type(
 
     expected = stored("a.db", parquet_log(tmp_path), "one")
     assert stored("b.db", parquet_log(tmp_path, **types), "two") == expected
+
+
+def test_a_name_that_is_no_utf_8_is_shown_escaped(call: Call, log: str, tmp_path: Path) -> None:
+    """In every output; of Parquet, which cannot be opened by such a name, it is told."""
+    name = os.fsdecode(b"caf\xe9.csv")
+    os.rename(log, name)
+    given = (name, "--policy", "cloud-api", "--html", "r.html", "--out", "all.jsonl")
+    code, out, err = call(*given, "--format", "json", "--rejects", "bad.jsonl")
+    assert (code, json.loads(out)["files"]) == (0, [r"caf\xe9.csv"]), err
+    for file in ("r.html", "all.jsonl", "bad.jsonl"):
+        assert "xe9.csv" in (tmp_path / file).read_text("utf-8")
+    pq.write_table(pa.table({"at": ["x"]}), "a.parquet")
+    os.rename("a.parquet", name)
+    code, out, err = call(name, "--policy", "cloud-api")
+    assert (code, out) == (2, "")
+    assert r"caf\xe9.csv: the name of a Parquet file must be UTF-8; give it another" in err

@@ -158,7 +158,7 @@ steps:
     ask: text
     expect: {allowed: true, rule: T13, state: user_opened}
   - at: 23h59m59s999ms
-    ask: {template: 'my hello'}
+    ask: {template: "my hello"}
     expect: {allowed: true, rule: T9, state: user_opened}
 
   # a day later
@@ -183,7 +183,7 @@ def test_a_copy_keeps_comments_and_order(tmp_path):
     made = (tmp_path / "a.probed.yaml").read_text()
     assert made.startswith(PROBED)
     assert made.endswith("# the end\n")
-    assert "    contact: 'O''Brien'\n" in made
+    assert '    contact: "O\'Brien"\n' in made
     assert run(tmp_path / "a.probed.yaml").exit_code == 0
     kept = [line for line in file.read_text().splitlines() if "+24h  #" not in line]
     rest = iter(made.splitlines())

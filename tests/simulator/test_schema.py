@@ -30,6 +30,7 @@ BEYOND = [
     "broken_yaml_at_sign",
     "broken_yaml_backslash",
     "broken_yaml_block",
+    "broken_yaml_at_its_end",
     "broken_yaml_bracket",
     "broken_yaml_colon",
     "broken_yaml_indent",

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Literal, TypeAlias, cast
 
+from ...files import shown
+
 Form: TypeAlias = Literal["csv", "json", "parquet"]
 
 _ENDINGS: Final[dict[str, Form]] = {
@@ -42,7 +44,7 @@ class Log:
     """One file of a log.
 
     Attributes:
-        name: as the user named it, or found below a folder that they named.
+        name: as the user named it, or found below a folder that they named; it can be printed.
         path: where it is.
         form: what stands in it.
         packed: whether it is gzipped.
@@ -167,12 +169,15 @@ def _log(path: str) -> Log:
         raise NoLog(f"`{path}` is no file; a log is read more than once")
     with open(path, "rb") as file:
         head = file.read(_HEAD)
-    name = Path(os.path.normpath(path)).as_posix()
+    name = shown(Path(os.path.normpath(path)).as_posix())
     packed = head.startswith(_GZIP)
     if packed:
         with _Packed(path, name) as unpacked:
             head = unpacked.read(_HEAD)
-    return Log(name, path, _form(head, name), packed, os.path.getsize(path))
+    form = _form(head, name)
+    if form == "parquet" and shown(path) != path:
+        raise NoLog(f"{name}: the name of a Parquet file must be UTF-8; give it another")
+    return Log(name, path, form, packed, os.path.getsize(path))
 
 
 def _form(head: bytes, name: str) -> Form:

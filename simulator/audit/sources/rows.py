@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from wa_fsm.events import instant
 
 from ...seeding import read_instant
-from ..as_events import CODE_DIGITS, rows_of
+from ..as_events import rows_of
+from ..encode import CODE_DIGITS
 from ..plain import Chunk, Reject
 from . import csvs, jsons, parquets
 from .files import Log
