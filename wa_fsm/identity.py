@@ -21,7 +21,17 @@ from typing import Final
 
 from wa_fsm.events import text_field
 
-_PHONE: Final = re.compile(r"\+?[0-9][0-9 ().-]{5,24}")
+# What people, spreadsheets and address books put into a phone number: blanks, also those that keep
+# a line together, brackets, marks of the direction of writing; between digits dots and hyphens too.
+ANYWHERE: Final = (
+    " \t\r\n\u00a0\u2007\u202f()"
+    "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+BETWEEN: Final = ".-\u2010\u2011\u2012\u2013"
+
+_PHONE: Final = re.compile(
+    f"[{ANYWHERE}]*\\+?[{ANYWHERE}]*[0-9][0-9{ANYWHERE}{re.escape(BETWEEN)}]*"
+)
 _NO_DIGIT: Final = re.compile(r"[^0-9]")
 _FORMS: Final = (
     (re.compile(r"521([0-9]{10})"), r"52\1"),
@@ -34,8 +44,9 @@ _COUNTRIES: Final = ("52", "54", "55")  # of these forms
 def canonical(name: str) -> str:
     """The one spelling under which a contact's name is kept.
 
-    A phone number loses ``+``, spaces and punctuation and gets the form that its country's
-    numbers have today; any other name (a BSUID, a name of your own) stays as it is.
+    A phone number of 8 to 15 digits loses ``+``, blanks, punctuation and marks that are not seen,
+    and gets the form that its country's numbers have today; any other name (a BSUID, a name of
+    your own) stays as it is.
 
     Args:
         name: as an event, a send or a person wrote it.

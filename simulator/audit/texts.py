@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numba import uint64
 
+from wa_fsm.identity import ANYWHERE, BETWEEN
+
 from .codes import ACT_BITS, TEMPLATE
 from .compiled import machine_code
 from .memory import load8, load32, load64, store8, store64
@@ -31,7 +33,9 @@ _LAST: Final = np.array(  # of eight bytes the last few, so many as the place sa
 ADDRESS_BITS: Final = 48  # of a text's ref; its length stands above
 LONGEST: Final = (1 << 15) - 1  # bytes of a name or an id; a ref is not below zero
 _LEAST, _MOST = 8, 15  # digits of a phone number
-_SHORTEST, _LONGEST = 6, 26  # characters
+_PLUS: Final = 43
+_ANYWHERE: Final = np.array([ord(letter) for letter in ANYWHERE], np.int64)
+_BETWEEN: Final = np.array([ord(letter) for letter in BETWEEN], np.int64)
 
 
 @machine_code
@@ -75,14 +79,11 @@ def _eight(word: Any) -> Any:
 @machine_code
 def phone(begin: Any, end: Any) -> Any:
     """The number of a phone number, or 0 for a name that is none."""
-    if load8(begin) == 43:  # +
-        begin += 1
-    size = end - begin
-    if size < _SHORTEST or size > _LONGEST - 1:
-        return 0
+    first_digit = begin + 1 if load8(begin) == _PLUS else begin
+    size = end - first_digit
     if _LEAST <= size <= _MOST:
         rest = uint64(load64(end - 8)) & _LAST[size - 8] | _ZEROS & ~_LAST[size - 8]
-        first, last = _eight(uint64(load64(begin))), _eight(rest)
+        first, last = _eight(uint64(load64(first_digit))), _eight(rest)
         if first >= 0 and last >= 0:
             return _canonical(size, first * _TENS[size - 8] + last)
     return _spelt(begin, end)
@@ -91,19 +92,40 @@ def phone(begin: Any, end: Any) -> Any:
 @machine_code
 def _spelt(begin: Any, end: Any) -> Any:
     """The same for a number that is written with more than digits."""
-    value, count = 0, 0
-    for place in range(begin, end):
-        digit = load8(place) - 48
-        if 0 <= digit <= 9:
-            value = value * 10 + digit
+    value, count, plus = 0, 0, False
+    while begin < end:
+        letter = load8(begin)
+        begin += 1
+        if 48 <= letter <= 57:
+            value = value * 10 + letter - 48
             count += 1
             if count > _MOST:
                 return 0
-        elif place == begin or not (
-            digit == -16 or digit == -8 or digit == -7 or digit == -3 or digit == -2
-        ):
+            continue
+        if letter == _PLUS:
+            if plus or count:
+                return 0
+            plus = True
+            continue
+        more = 0 if letter < 128 else 1 if letter < 224 else 2  # bytes that belong to it
+        if begin + more > end:
+            return 0
+        letter &= 127 if more == 0 else 63 >> more
+        for _ in range(more):
+            letter = letter << 6 | load8(begin) & 63
+            begin += 1
+        if not _among(letter, _ANYWHERE) and not (count and _among(letter, _BETWEEN)):
             return 0
     return 0 if count < _LEAST else _canonical(count, value)
+
+
+@machine_code
+def _among(letter: Any, letters: Any) -> Any:
+    """Whether it is one of them."""
+    found = False
+    for other in letters:
+        found |= letter == other
+    return found
 
 
 @machine_code

@@ -18,6 +18,9 @@ from wa_fsm.stores.rows import row_of, row_text
         ("5491123456789", "541123456789"),
         ("55 11 98765-4321", "551187654321"),
         ("+4915112345678", "4915112345678"),
+        (" +49 151 12345678\n", "4915112345678"),
+        ("(+49) 151\u00a01234\u20115678", "4915112345678"),
+        ("\u202a+49 151 12345678\u202c", "4915112345678"),  # as an address book copies it
     ],
 )
 def test_two_spellings_of_a_number_are_one(world, one, other):
