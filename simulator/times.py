@@ -33,7 +33,7 @@ _UNSPACED: Final = re.compile(rf"{_INSTANT.pattern} ?[+-]")
 _LIKE_AN_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ].*)?")
 _ZONE: Final = re.compile(r"(?:Z|[+-][0-9]{1,2}(?::?[0-9]{2})?)$", re.IGNORECASE)
 _CLOCK_TIME: Final = re.compile(r"([0-9]{1,9}):([0-9]{2})(?::([0-9]{2}))?")
-_TOO_FINE: Final = re.compile(r"[0-9]\.[0-9]{4,}")
+_TOO_FINE: Final = re.compile(r"[0-9]\.[0-9]{4,}|[0-9]\.[0-9]+ ?ms")
 _SHIFT: Final = re.compile(r" ([+-]) ")
 
 duration: Final = lru_cache(maxsize=4096)(parse_duration)
@@ -169,19 +169,6 @@ def parse_identifier(text: str) -> str:
     return text
 
 
-def format_time(time: Time) -> str:
-    """Write a time so that `parse_time` reads an equal one."""
-    if time.base in ("start", "above"):
-        sign = "+" if time.base == "above" else ""
-        if time.shift >= ZERO:
-            return sign + format_duration(time.shift)
-        return f"{sign}0s - {format_duration(-time.shift)}"
-    base = format_instant(time.instant) if time.instant else time.id
-    if not time.shift:
-        return base
-    return f"{base} {'+' if time.shift > ZERO else '-'} {format_duration(abs(time.shift))}"
-
-
 def format_instant(value: datetime) -> str:
     """Write an instant, in its own zone, so that `parse_instant` reads an equal one."""
     text = value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
@@ -227,7 +214,8 @@ def parse_length(text: str) -> timedelta:
 
 
 def _too_fine(text: str) -> str:
-    return f"{quoted(text)} has more than three decimals; expected milliseconds at the finest"
+    what = "is finer than milliseconds" if "ms" in text else "has more than three decimals"
+    return f"{quoted(text)} {what}; expected milliseconds at the finest"
 
 
 def _bad(base: str, text: str) -> str:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ..outcome import Run
 
 _NUMBER = re.compile("[0-9]{1,40}")
-_CONTACT = re.compile(r"\+?[0-9][0-9 ().-]{5,24}|[A-Z]{2}(\.[A-Z]+)?\.[A-Za-z0-9]{1,128}")
+_PHONE = re.compile("[0-9]{8,15}")
+_BSUID = re.compile(r"[A-Z]{2}(\.[A-Z]+)?\.[A-Za-z0-9]{1,128}")
 _NOTHING_LEFT = "nothing was sent"
 _FASTEST = 1e6
 _YEAR = 366 * 86400.0
@@ -202,13 +203,16 @@ def _check(items: Sequence[Item], mapped: Mapped) -> None:
     wrong = []
     for name in sorted({i.step.number for i in sends if not _NUMBER.fullmatch(i.number)}):
         wrong.append(f"--number {name}=ID is missing: its phone_number_id, in digits")
-    for name in sorted({item.step.contact for item in sends}):
-        if not _CONTACT.fullmatch(mapped.contacts.get(name, name)):
+    contacts = {item.step.contact for item in sends}
+    real = {name: canonical(mapped.contacts.get(name, name)) for name in contacts}
+    for name in sorted(contacts):
+        if not (_PHONE.fullmatch(real[name]) or _BSUID.fullmatch(real[name])):
             wrong.append(f"--to {name}=PHONE is missing: a phone number, or a BSUID")
-    names = {item.step.contact for item in sends}
-    real = [canonical(mapped.contacts.get(name, name)) for name in names]
-    if len(set(real)) < len(real):
+    if len(set(real.values())) < len(real):
         wrong.append("two contacts of the scenario cannot be one phone number")
+    ids = {item.step.number: item.number for item in sends}
+    if len(set(ids.values())) < len(ids):
+        wrong.append("two business numbers of the scenario cannot be one phone_number_id")
     for item in sends:
         if item.lacks:
             wrong.append(
@@ -300,7 +304,7 @@ def _sender_maker(base_url: str) -> Any:
 
     try:
         from wa_fsm.adapters.bearer import TOKEN, Bearer
-        from wa_fsm.adapters.sender import CloudApiSender, address_of
+        from wa_fsm.adapters.sender import CloudApiSender, address_of, client
     except ImportError:
         raise click.ClickException("--live needs httpx: pip install httpx") from None
     try:
@@ -311,6 +315,10 @@ def _sender_maker(base_url: str) -> Any:
         address_of(base_url)
     except ValueError as error:
         raise click.UsageError(f"--base-url: {error}") from None
+    try:
+        client().close()
+    except ValueError as error:
+        raise click.UsageError(f"{error}; {_NOTHING_LEFT}") from None
 
     def make(gate: Gatekeeper, number: str, wait: Any) -> CloudApiSender:
         return CloudApiSender(gate, number, base_url=base_url, sleep=wait)

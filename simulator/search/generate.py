@@ -88,7 +88,7 @@ def covering(policy: Policy, measure: Measure, folder: str = "") -> Generated:
     maker = _Maker(policy, measure, folder)
     candidates = list(maker.candidates())
     reach = frozenset[Hashable]().union(*(each.covers for each in candidates))
-    chosen = [maker.shorter(lines) for lines in _greedy(candidates, reach, maker)]
+    chosen = [maker.shorter(lines) for lines in _greedy(candidates, reach)]
     made = Generated()
     for number, each in enumerate(chosen, 1):
         title = f"{measure} {number} of {len(chosen)}: {_covers(each.covers)}"
@@ -100,9 +100,7 @@ def covering(policy: Policy, measure: Measure, folder: str = "") -> Generated:
     return made
 
 
-def _greedy(
-    candidates: Sequence[Candidate], reach: frozenset[Hashable], maker: _Maker
-) -> Iterator[Candidate]:
+def _greedy(candidates: Sequence[Candidate], reach: frozenset[Hashable]) -> Iterator[Candidate]:
     """Those that cover most of what is left, each with only what it is taken for."""
     missing = set(reach)
     chosen: list[Candidate] = []

@@ -379,6 +379,35 @@ def test_a_template_is_refused_by_its_category_only(tmp_path: Path, graph: Loopb
     assert (came.exit_code, len(graph.log)) == (0, 1), came.output
 
 
+def test_two_business_numbers_cannot_be_one(tmp_path: Path, graph: Loopback) -> None:
+    """A window is of one number, so what one of them may send the other may not."""
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "scenario: a\npolicy: cloud-api\nsteps:\n- {at: 0s, customer: text, number: one}\n"
+        "- {at: 1s, business: text, number: one}\n- {at: 2s, customer: text, number: two}\n"
+        "- {at: 3s, business: text, number: two}\n",
+        "utf-8",
+    )
+    here = ("--live", "--base-url", f"{graph.url}/v24.0", "--to", f"customer={ANA}")
+    came = forward(path, *here, "--number", "one=11", "--number", "two=11")
+    assert (came.exit_code, len(graph.log)) == (2, 0), came.output
+    assert "two business numbers of the scenario cannot be one phone_number_id" in came.output
+    came = forward(path, *here, "--number", "one=11", "--number", "two=12")
+    assert (came.exit_code, len(graph.log)) == (0, 2), came.output
+
+
+@pytest.mark.parametrize("proxy", ["::secret", "ftp://secret@x", "http://secret@[::1"])
+def test_a_proxy_that_cannot_be(
+    scenario: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """One sentence, without the address, which may have a password in it."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    came = forward(scenario, "--live", *TO)
+    assert came.exit_code == 2
+    assert "a proxy of the environment" in came.output
+    assert "secret" not in came.output
+
+
 def test_two_contacts_cannot_be_one(tmp_path: Path, graph: Loopback) -> None:
     """Their windows are two, and one number has many spellings."""
     path = tmp_path / "a.yaml"

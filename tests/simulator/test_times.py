@@ -12,11 +12,12 @@ from wa_sim.times import (
     Time,
     TimeError,
     format_instant,
-    format_time,
     parse_identifier,
     parse_instant,
     parse_time,
 )
+
+from wa_fsm.durations import format_duration
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 ABOVE = START + timedelta(hours=1)
@@ -132,6 +133,8 @@ def test_what_could_be_an_id_is_an_error_unless_a_step_has_it(text: str) -> None
         ("tpa", "did you mean `tap`?"),
         ("-1h", "before `start`"),
         ("1.2345", "more than three decimals"),
+        ("0.5ms", "finer than milliseconds"),
+        ("+1.5 ms", "finer than milliseconds"),
         ("2026-03-02T08:00:00", "has no time zone"),
         ("2026-02-30T08:00:00Z", "no instant of the calendar"),
     ],
@@ -217,6 +220,19 @@ TIMES = st.one_of(
     st.builds(Time, st.just("id"), LENGTHS, id=NAMES),
     st.builds(Time, st.just("instant"), LENGTHS, instant=INSTANTS),
 )
+
+
+def format_time(time: Time) -> str:
+    """A time as one writes it."""
+    if time.base in ("start", "above"):
+        sign = "+" if time.base == "above" else ""
+        if time.shift >= timedelta(0):
+            return sign + format_duration(time.shift)
+        return f"{sign}0s - {format_duration(-time.shift)}"
+    base = format_instant(time.instant) if time.instant else time.id
+    if not time.shift:
+        return base
+    return f"{base} {'+' if time.shift > timedelta(0) else '-'} {format_duration(abs(time.shift))}"
 
 
 @given(TIMES)

@@ -119,12 +119,7 @@ class CloudApiSender:
         self._pair = PairRate(clock, sleep)
         self._sleep, self._jitter = sleep, jitter
         self._bearer = Bearer(token)
-        self._client = httpx.Client(
-            auth=self._bearer,
-            transport=transport,
-            timeout=timeout,
-            follow_redirects=False,
-        )
+        self._client = client(auth=self._bearer, transport=transport, timeout=timeout)
 
     def __repr__(self) -> str:
         return f"CloudApiSender(number={self.number!r})"
@@ -284,6 +279,22 @@ class CloudApiSender:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def client(**options: Any) -> httpx.Client:
+    """A client that follows no redirect.
+
+    Raises:
+        ValueError: the environment names a proxy that cannot be.
+    """
+    try:
+        return httpx.Client(follow_redirects=False, **options)
+    except (httpx.InvalidURL, ValueError, ImportError):  # the last: SOCKS needs more than httpx
+        raise ValueError(  # without the address, which may have a password in it
+            "a proxy of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) cannot be used;"
+            " expected one such as http://proxy.example:3128, or socks5:// with"
+            " `pip install 'httpx[socks]'`"
+        ) from None
 
 
 def address_of(base_url: str) -> str:
