@@ -28,11 +28,9 @@ from wa_fsm.deliveries import Snapshot
 from wa_fsm.stores import options
 from wa_fsm.stores import sqlite_sql as sql
 from wa_fsm.stores.base import (
-    WAITS,
     Batch,
     Began,
     Claim,
-    Claimed,
     Count,
     Fact,
     KeySnapshot,
@@ -45,34 +43,35 @@ from wa_fsm.stores.base import (
     StoreError,
     StoreUnavailable,
     Written,
-    batch_of,
     from_millis,
-    newest_snapshot,
     to_millis,
 )
 from wa_fsm.stores.rows import (
     FactRows,
-    RawFact,
     claimed_from,
-    claimed_values,
     escaped,
-    fact_from,
-    fact_values,
     is_plain,
-    log_from,
-    log_values,
     snapshot_of,
-    snapshot_text,
-    status_from,
-    status_values,
     unescaped,
 )
 from wa_fsm.stores.sqlite_pool import Pool, Process
+from wa_fsm.stores.sqlite_rows import (
+    claim_row,
+    fact_of_row,
+    fact_row,
+    learn,
+    link_of_row,
+    log_of_row,
+    plain,
+    read_all,
+    snapshot_row,
+    status_of_row,
+    take_in,
+    written,
+)
 from wa_fsm.stores.sqlite_schema import flaws
 
 PAGE: Final = 1000
-
-_NEW, _KNOWN = Written(1, 0), Written(0, 1)
 
 _After: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
@@ -150,7 +149,7 @@ class SqliteStore:
             return self._with_others(_Job(batch), mine)
         try:
             if not mine.waiting:
-                return self._pool.in_turn(lambda con: _written(con, batch), mine)
+                return self._pool.in_turn(lambda con: written(con, batch), mine)
             job = _Job(batch)
             mine.waiting.append(job)
             self._write_waiting(mine)
@@ -176,9 +175,9 @@ class SqliteStore:
 
     def _write(self, jobs: Sequence[_Job]) -> None:
         try:
-            made = self._pool.write_alone(lambda con: [_learn(con, job.batch) for job in jobs])
-            for job, written in zip(jobs, made, strict=True):
-                job.written = written
+            made = self._pool.write_alone(lambda con: [learn(con, job.batch) for job in jobs])
+            for job, done in zip(jobs, made, strict=True):
+                job.written = done
         except BaseException as error:
             if len(jobs) == 1 or not isinstance(error, Exception):
                 for job in jobs:
@@ -197,7 +196,7 @@ class SqliteStore:
         rows = self._pool.rows(sql.READ, key)
         statuses, shot, linked, name = rows[0][:4]
         if linked:
-            return self._pool.read(lambda con: _read_all(con, *key))
+            return self._pool.read(lambda con: read_all(con, *key))
         facts = FactRows(number, [row[3:] for row in rows] if name is not None else [])
         snapshot = None if shot is None else snapshot_of(unescaped(shot))
         return Known((contact,), facts, snapshot, statuses or 0)
@@ -205,7 +204,7 @@ class SqliteStore:
     def statuses(self) -> tuple[int, Sequence[Status]]:
         """All template statuses."""
         rows = self._pool.rows(sql.STATUSES)
-        return rows[-1][-1] if rows else 0, [_status(row) for row in rows]
+        return rows[-1][-1] if rows else 0, [status_of_row(row) for row in rows]
 
     def openers(self, since: datetime, until: datetime) -> Iterator[Opener]:
         """Facts that may open, in order, page by page."""
@@ -228,12 +227,12 @@ class SqliteStore:
 
     def claim(self, claim: Claim, now: datetime) -> bool:
         """Take a claim, in one upsert."""
-        values = (*_claim(claim), to_millis(now))
+        values = (*claim_row(claim), to_millis(now))
         return self._pool.changed(sql.CLAIM, values) == 1
 
     def done(self, claim: Claim) -> None:
         """End a claim for good."""
-        self._pool.changed(sql.DONE, _claim(claim))
+        self._pool.changed(sql.DONE, claim_row(claim))
 
     def log(self, number: str | None = None, names: Sequence[str] = ()) -> Iterator[LogRow]:
         """Decisions, oldest first, page by page."""
@@ -243,7 +242,7 @@ class SqliteStore:
         while True:
             values = (*place, *wanted, PAGE)
             rows = self._pool.rows(statement, values)
-            yield from map(_log, rows)
+            yield from map(log_of_row, rows)
             if len(rows) < PAGE:
                 return
             place = rows[-1][1], rows[-1][0]
@@ -253,7 +252,7 @@ class SqliteStore:
         wanted = [(name, name) for name in map(escaped, names)]
 
         def work(con: sqlite3.Connection) -> set[Link]:
-            return {_link(row) for pair in wanted for row in con.execute(sql.LINKS_OF, pair)}
+            return {link_of_row(row) for pair in wanted for row in con.execute(sql.LINKS_OF, pair)}
 
         return sorted(self._pool.read(work), key=lambda link: (link.how, link.a, link.b))
 
@@ -271,7 +270,10 @@ class SqliteStore:
 
     def fold(self, number: str, contact: str, snapshot: Snapshot, folded: Sequence[Fact]) -> None:
         """Put a snapshot in the place of facts, unless another fold went as far meanwhile."""
-        shot, gone = _snapshot(KeySnapshot(number, contact, snapshot)), [_values(f) for f in folded]
+        shot, gone = (
+            snapshot_row(KeySnapshot(number, contact, snapshot)),
+            [fact_row(f) for f in folded],
+        )
 
         def work(con: sqlite3.Connection) -> None:
             if con.execute(sql.FOLD, shot).rowcount:
@@ -283,22 +285,22 @@ class SqliteStore:
         """Everything, as it stood at one instant."""
         with self._pool.stream() as con:
             yield Began(from_millis(con.execute(sql.BEGAN).fetchone()[0]))
-            yield from map(_link, con.execute(sql.ALL_LINKS))
-            yield from map(_status, con.execute(sql.STATUSES))
+            yield from map(link_of_row, con.execute(sql.ALL_LINKS))
+            yield from map(status_of_row, con.execute(sql.STATUSES))
             for number, contact, text in con.execute(sql.ALL_SNAPSHOTS):
                 yield KeySnapshot(
                     unescaped(number), unescaped(contact), snapshot_of(unescaped(text))
                 )
-            yield from map(_fact, con.execute(sql.ALL_FACTS))
-            yield from map(_log, con.execute(sql.ALL_LOG))
-            yield from (claimed_from(_plain(row)) for row in con.execute(sql.ALL_CLAIMS))
+            yield from map(fact_of_row, con.execute(sql.ALL_FACTS))
+            yield from map(log_of_row, con.execute(sql.ALL_LOG))
+            yield from (claimed_from(plain(row)) for row in con.execute(sql.ALL_CLAIMS))
             yield from (Count(unescaped(name), n) for name, n in con.execute(sql.COUNTS))
 
     def load(self, rows: Iterable[Row]) -> int:
         """Take rows in, a portion at a time."""
         count, source = 0, iter(rows)
         while page := list(islice(source, PAGE)):
-            self._pool.write(partial(_load, rows=page))
+            self._pool.write(partial(take_in, rows=page))
             count += len(page)
         self._look()
         return count
@@ -338,138 +340,3 @@ class SqliteStore:
     def close(self) -> None:
         """Let go of this process's connections. A later call opens them again."""
         self._pool.close()
-
-
-def _written(con: sqlite3.Connection, batch: Batch) -> Written:
-    """Learn a batch in a transaction of its own."""
-    facts, links, statuses, log, outcomes, counts = batch
-    if len(facts) == 1 and not (links or statuses or log or outcomes or counts):
-        # One statement is a transaction by itself. Where the second one has to follow, the first
-        # has changed nothing.
-        values = _values(facts[0])
-        if con.execute(sql.FACT, values).rowcount:
-            return _NEW
-        con.execute(sql.EARLIER, values)
-        return _KNOWN
-    con.execute("BEGIN IMMEDIATE")
-    written = _learn(con, batch)
-    con.execute("COMMIT")
-    return written
-
-
-def _learn(con: sqlite3.Connection, batch: Batch) -> Written:
-    new = 0
-    if batch.facts:
-        facts = list(map(_values, batch.facts))
-        new = con.executemany(sql.FACT, facts).rowcount
-        if new < len(facts):
-            con.executemany(sql.EARLIER, facts)
-    if batch.statuses:
-        new += con.executemany(
-            sql.STATUS, [_texts(status_values(s)) for s in batch.statuses]
-        ).rowcount
-    if batch.links:
-        con.executemany(sql.LINK, [(x.how, escaped(x.a), escaped(x.b)) for x in batch.links])
-    if batch.log:
-        con.executemany(sql.LOG, map(_log_row, batch.log))
-        for row in batch.log:
-            if row.message_id:
-                _settle(con, row.message_id)
-    for row in batch.outcomes:
-        told = (escaped(row.outcome), escaped(row.message_id))
-        if not con.execute(sql.OUTCOME, told).rowcount:
-            con.execute(sql.WAITS, _log_row(row))
-    if batch.counts:
-        con.executemany(sql.COUNT, [(escaped(k), n) for k, n in batch.counts.items()])
-    return Written(new, len(batch.facts) + len(batch.statuses) - new)
-
-
-def _settle(con: sqlite3.Connection, message_id: str) -> None:
-    """Give a decision what became of its message, where that came first."""
-    waits, message = escaped(f"{WAITS} {message_id}"), escaped(message_id)
-    waited = con.execute(sql.WAITED, (waits,)).fetchone()
-    if waited is not None:
-        con.execute(sql.OUTCOME, (waited[0], message))
-        con.execute(sql.NO_MORE, (waits,))
-
-
-def _load(con: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    _learn(con, batch_of(rows))
-    con.executemany(sql.FOLD, [_snapshot(row) for row in rows if isinstance(row, KeySnapshot)])
-    began = [(to_millis(row.at),) for row in rows if isinstance(row, Began)]
-    con.executemany(sql.BEGAN_EARLIER, began)
-    claims = [_texts(claimed_values(row)) for row in rows if isinstance(row, Claimed)]
-    con.executemany(sql.CLAIMED, claims)
-    counts = [(escaped(row.name), row.value) for row in rows if isinstance(row, Count)]
-    con.executemany(sql.COUNTED, counts)
-
-
-def _read_all(con: sqlite3.Connection, number: str, contact: str) -> Known:
-    """What is known of a contact of several names."""
-    con.execute("BEGIN")
-    names = [name for (name,) in con.execute(sql.NAMES, (contact,))]
-    facts: list[RawFact] = []
-    shots, statuses = [], 0
-    for each in names:
-        rows = con.execute(sql.READ, (number, each)).fetchall()
-        latest, shot, _, name = rows[0][:4]
-        statuses = latest or 0
-        if shot is not None:
-            shots.append(snapshot_of(unescaped(shot)))
-        if name is not None:
-            facts += [row[3:] for row in rows]
-    con.execute("COMMIT")
-    known = tuple(sorted(map(unescaped, names)))
-    return Known(known, FactRows(unescaped(number), facts), newest_snapshot(shots), statuses)
-
-
-def _texts(values: Iterable[Any]) -> tuple[Any, ...]:
-    return tuple(escaped(each) if isinstance(each, str) else each for each in values)
-
-
-def _plain(row: Iterable[Any]) -> tuple[Any, ...]:
-    return tuple(unescaped(each) if isinstance(each, str) else each for each in row)
-
-
-def _values(fact: Fact) -> tuple[Any, ...]:
-    values = fact_values(fact)
-    if is_plain(values[0] + values[1] + values[3] + values[7]):
-        return values
-    number, contact, role, id_, at, arrived, order, data, opens_at = values
-    names = escaped(number), escaped(contact), role, escaped(id_)
-    return (*names, at, arrived, order, escaped(data), opens_at)
-
-
-def _log_row(row: LogRow) -> tuple[Any, ...]:
-    values = log_values(row)
-    id_, _, number, contact, policy, version, message, _, *rest = values
-    whole = "".join((id_, number, contact, policy, version, message, *rest))
-    return values if is_plain(whole) else _texts(values)
-
-
-def _fact(row: Sequence[Any]) -> Fact:
-    number, contact, role, id_, at, arrived, order, data, opens_at = row
-    names = unescaped(number), unescaped(contact), role, unescaped(id_)
-    return fact_from((*names, at, arrived, order, unescaped(data), opens_at))
-
-
-def _status(row: Sequence[Any]) -> Status:
-    return status_from(_plain(row[:6]))
-
-
-def _log(row: Sequence[Any]) -> LogRow:
-    return log_from(_plain(row))
-
-
-def _link(row: Sequence[Any]) -> Link:
-    return Link(row[0], unescaped(row[1]), unescaped(row[2]))
-
-
-def _snapshot(row: KeySnapshot) -> tuple[Any, ...]:
-    until, text = to_millis(row.snapshot.until), snapshot_text(row.snapshot)
-    return escaped(row.number), escaped(row.contact), until, escaped(text)
-
-
-def _claim(claim: Claim) -> tuple[Any, ...]:
-    names = (escaped(claim.number), escaped(claim.contact), escaped(claim.opener))
-    return (*names, to_millis(claim.until))
