@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 FORMS: Final = ("text", "json", "junit", "github")
@@ -108,6 +109,31 @@ def _writable(file: str) -> None:
 def _replaceable(target: str) -> bool:
     """Devices and pipes are written to, and never replaced by a file."""
     return os.path.isfile(target) or not os.path.exists(target)
+
+
+def write_new(texts: Mapping[Path, str]) -> None:
+    """Write files that are not there yet, all of them or none.
+
+    Raises:
+        OutputError: one is there already, and stays as it is, or cannot be written.
+    """
+    made: list[Path] = []
+    try:
+        for path, text in texts.items():
+            with path.open("x", encoding="utf-8", newline="") as file:
+                made.append(path)
+                file.write(text)
+    except BaseException as error:
+        for each in made:
+            with contextlib.suppress(OSError):
+                each.unlink()
+        if not isinstance(error, OSError):
+            raise
+        if isinstance(error, FileExistsError):
+            why = "the file is there already; nothing was written, choose another place"
+        else:
+            why = f"cannot be written: {error.strerror}"
+        raise OutputError(f"{path.as_posix()}: {why}") from None
 
 
 def write_outputs(texts: Iterable[tuple[Output, str]]) -> None:

@@ -189,8 +189,10 @@ def _own(policy: Policy, decision: Decision, templates: TemplatesAt) -> Decision
             if valid is not None
             else []
         )
+        kept_back = "template" in decision.allowed_kinds and "template" not in kinds
         return replace(
             decision,
+            own=next(own.said for own in hold if own.categories) if kept_back else "",
             allowed_kinds=kinds,
             uncounted=() if hopeless else decision.uncounted,
             valid_until=min((edge for edge in begins if edge is not None), default=valid),

@@ -147,7 +147,8 @@ class Decision:
         template_status: the template's status, where there is one.
         since: what the state rests on: when the window ended, the unanswered template left, or
             the latest opener happened; None where nothing ever did.
-        own: the words of the policy's own refusal that decided; empty where none did.
+        own: the words of the policy's own refusal that decided, or that keeps back every approved
+            template; empty where none did.
     """
 
     allowed: bool
@@ -231,11 +232,9 @@ def _sentence(d: Decision, zone: tzinfo) -> str:
     language = d.message.language if isinstance(d.message, Template) else None
     named = f"`{template}`" + (f" in `{language}`" if language else "")
     status = (d.template_status or "").replace("_", " ")
-    may = (
-        "only approved templates may be sent"
-        if "template" in d.allowed_kinds
-        else "only approved templates may be sent, and none is approved now"
-    )
+    may = "only approved templates may be sent"
+    if "template" not in d.allowed_kinds:
+        may += f", and now none may be: {d.own}" if d.own else ", and none is approved now"
     whys: dict[Reason, str] = {
         "window_open": f"the customer service window is open until {when(d.window_closes_at)}; "
         "any message may be sent",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
 
 from wa_fsm.decision import Conversation
 from wa_fsm.engine import Answer
-from wa_fsm.events import CustomerCall, CustomerMessage, SendFailed, Sent
+from wa_fsm.events import CustomerCall, CustomerMessage, SendFailed, Sent, Template
 from wa_fsm.rows import EventName
 from wa_fsm.situation import START, Point
 
@@ -101,7 +102,20 @@ class Delivery:
         Arrivals at the same instant are told apart by `order`, and where that is equal too by
         content, so that the order of processing never decides.
         """
-        return (self.arrived, self.order, self.event.at, repr(self.event))
+        return (self.arrived, self.order, self.event.at, content_of(self.event))
+
+
+def content_of(event: KeyEvent) -> str:
+    """What an event is, as text: a kind, ``call``, a template's name and language, or a code."""
+    if isinstance(event, CustomerMessage):
+        return event.kind
+    if isinstance(event, CustomerCall):
+        return "call"
+    if isinstance(event, SendFailed):
+        return str(event.code)
+    if isinstance(event.message, Template):
+        return json.dumps([event.message.name, event.message.language])
+    return event.message.kind
 
 
 class CountedFact:

@@ -148,9 +148,14 @@ def markdown(policy: Policy) -> str:
         *([f"Open no window: {others}."] if others else []),
         f"Window: {format_duration(policy.window)}. Margin: {format_duration(policy.margin)}.",
         "",
-        *(f"- **{name}**: {said}" for name, said in policy.sources.items()),
+        *(f"- **{name}**: {_on_a_line(said)}" for name, said in policy.sources.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _on_a_line(said: str) -> str:
+    """A source's words, which come from a policy file, without what a terminal would obey."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in " ".join(said.split()))
 
 
 def _no_openers(policy: Policy) -> str:
@@ -204,7 +209,8 @@ def text(policy: Policy) -> str:
         lines += _columns(own, own_widths)
     others = _no_openers(policy)
     lines += ["", f"open no window: {others}"] if others else []
-    lines += ["", *(f"{name:<{widths[5]}}  {said}" for name, said in policy.sources.items())]
+    cited = policy.sources.items()
+    lines += ["", *(f"{name:<{widths[5]}}  {_on_a_line(said)}" for name, said in cited)]
     return "\n".join(lines) + "\n"
 
 

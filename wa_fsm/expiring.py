@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from wa_fsm.folds import Folds
 from wa_fsm.policy import Policy
 from wa_fsm.situation import Situation
-from wa_fsm.stores.base import Claim, Store
+from wa_fsm.stores.base import Claim, Opener, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Expiring:
 
     Attributes:
         number: the business number.
-        contact: who, by the name under which the opener came: it stays the same when names merge,
-            and so does a claim.
+        contact: who, by the name under which the opener came first: it stays the same when names
+            merge and when the opener comes again under another, and so does a claim.
         opener: the id of the window's last opener.
         situation: how the contact stands now; its ``window_closes_at`` is the end.
     """
@@ -71,7 +71,15 @@ def expiring(
         if last != opener.id or key in seen:
             continue
         seen.add(key)
-        yield Expiring(opener.number, opener.contact, opener.id, situation)
+        contact = opener.contact if len(fold.names) == 1 else _first_name(store, opener)
+        yield Expiring(opener.number, contact, opener.id, situation)
+
+
+def _first_name(store: Store, opener: Opener) -> str:
+    """Of a contact's names the one under which an opener came first."""
+    facts = store.read(opener.number, opener.contact).facts
+    came = [fact for fact in facts if fact.id == opener.id and fact.opens_at is not None]
+    return min(came, key=lambda fact: fact.precedence).contact if came else opener.contact
 
 
 def claim_expiring(

@@ -87,8 +87,8 @@ class Refusal:
         return self.concerns(category)
 
     def concerns(self, category: str | None) -> bool:
-        """Whether it is about templates of this category."""
-        return bool(self.categories) and (category is None or category in self.categories)
+        """Whether it is about templates of this category; one that nobody knows is every one."""
+        return bool(self.categories) and (category not in CATEGORIES or category in self.categories)
 
     def begins_after(self, at: datetime, until: datetime) -> datetime | None:
         """The first instant after `at` and before `until` at which it begins to hold, if any."""

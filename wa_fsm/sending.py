@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from wa_fsm.decision import Decision
 from wa_fsm.decisionlog import Entry
-from wa_fsm.events import Message, Sent
+from wa_fsm.events import Message, Sent, text_field
 from wa_fsm.stores.base import StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -86,8 +86,10 @@ class Sending:
         Raises:
             StoreUnavailable: it could not be recorded; this may be called again.
             RuntimeError: it was settled already.
+            ValueError, TypeError: the id is empty, or no text.
         """
         self._still_open()
+        text_field("id", message_id)  # of its hash nobody could tell that it is no id
         gate = self._gate
         id_ = gate.id_of(message_id)
         fact = Sent(self._number, self._contact, self.decision.at, id_, self._message)

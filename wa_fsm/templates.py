@@ -47,7 +47,8 @@ class Templates:
         entries: from name to a status, or to a mapping from language to status. They hold from
             the beginning of time until a later ``TemplateStatus``.
         categories: from name to category, such as ``marketing``, where that is known. Only a
-            policy with refusals of its own asks for it.
+            policy with refusals of its own asks for it; of a word that is no category it assumes
+            every one.
 
     Raises:
         ValueError: a status that is none.
@@ -61,7 +62,9 @@ class Templates:
         entries: Mapping[str, TemplateEntry] | None = None,
         categories: Mapping[str, str] | None = None,
     ) -> None:
-        self._categories = {n: word.lower() for n, word in categories.items()} if categories else {}
+        self._categories = {
+            name: word.strip().lower() for name, word in (categories or {}).items() if word
+        }
         self._known: dict[str, dict[str | None, list[_Known]]] = {}
         self._serves_all: set[str] = set()
         self._approved: bool | None = None

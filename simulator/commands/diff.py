@@ -82,21 +82,17 @@ def _compare(ours: Policy, theirs: Policy, folder: str | None, form: str) -> int
 
 
 def write_all(folder: str, files: dict[str, str]) -> list[Path]:
-    """Write files into a folder, all or, where one is there already, none."""
+    """Write new files into a folder, all of them or none."""
+    from ..outputs import OutputError, write_new
+
     place = Path(folder)
-    there = [name for name in files if (place / name).exists()]
-    if there:
-        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise click.ClickException(
-            f"{(place / there[0]).as_posix()}{more}: the file is there already; nothing was "
-            "written, choose another folder"
-        )
     try:
         place.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (place / name).write_text(text, "utf-8")
+        write_new({place / name: text for name, text in files.items()})
+    except OutputError as error:
+        raise click.ClickException(str(error)) from None
     except OSError as error:
-        raise click.ClickException(f"{folder}: {error.strerror}") from None
+        raise click.ClickException(f"{folder}: cannot be made: {error.strerror}") from None
     return [place / name for name in files]
 
 

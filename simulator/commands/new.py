@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def command(file: str, spec: str | None) -> None:
     _write(path, text)
     click.echo(f"{file}: written")
     schema = path.with_name(SCHEMA)
-    if not schema.exists():
+    if not os.path.lexists(schema):
         _write(schema, schema_text())
         click.echo(f"{schema}: written, so that your editor can help")
     click.echo(
@@ -45,9 +46,9 @@ def _check(path: Path) -> None:
     """End the call where the file cannot be: before anyone is asked anything."""
     if path.suffix not in (".yaml", ".yml"):
         raise click.UsageError(f"`{path}` is no YAML file by name; expected NAME.yaml")
-    if path.exists():
+    if os.path.lexists(path):
         raise click.UsageError(f"`{path}` is there already and stays as it is; name another file")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise click.UsageError(f"there is no folder `{path.parent}`; make it first")
 
 
@@ -66,11 +67,12 @@ def _asked() -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    from ..outputs import OutputError, write_new
+
     try:
-        with path.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
-    except OSError as error:
-        raise click.ClickException(f"{path}: cannot be written: {error.strerror}") from None
+        write_new({path: text})
+    except OutputError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _word(file: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def command(spec: str, out: str | None, listed: bool) -> None:
     from .specs import policy_of
 
     policy = policy_of(spec)
-    if out is not None and Path(out).exists():
+    if out is not None and os.path.lexists(out):
         raise click.UsageError(f"`{out}` exists already, and nothing is overwritten")
     verdict = verify(policy)
     click.echo(verify_report.text(verdict, listed=listed), nl=False)
@@ -49,6 +50,7 @@ def command(spec: str, out: str | None, listed: bool) -> None:
 
 
 def _show(verdict: Verdict, policy: Policy, out: str | None) -> None:
+    from ..outputs import OutputError, write_new
     from ..search.counterexample import scenario, told
 
     assert verdict.counterexample is not None
@@ -61,8 +63,7 @@ def _show(verdict: Verdict, policy: Policy, out: str | None) -> None:
         click.echo(f"\n{text}", nl=False)
     else:
         try:
-            with open(out, "x", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise click.ClickException(f"{out}: cannot be written: {error.strerror}") from None
+            write_new({Path(out): text})
+        except OutputError as error:
+            raise click.ClickException(str(error)) from None
         click.echo(f"written to {out}; `wa-sim run {out}` fails at the step that is wrong")

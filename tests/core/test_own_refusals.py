@@ -266,3 +266,27 @@ def test_no_day_of_the_calendar_is_too_early_or_too_late(at):
     until = at + timedelta(hours=3)
     begins = NIGHT.begins_after(at, until)
     assert begins is None or at < begins < until
+
+
+@pytest.mark.parametrize("word", ["account_update", "marketting", "", " "])
+def test_a_word_that_is_no_category_is_every_one(word):
+    """A category that Meta adds, or a misspelt one, must not get out at night."""
+    templates = Templates({"sale": "approved"}, {"sale": word})
+    policy = with_own(NIGHT, NO_SALES)
+    for hour, reason in ((22, "quiet_hours"), (12, "template_category")):
+        decision = asked(policy, local(2026, 3, 3, hour), SALE, templates=templates)
+        assert (decision.allowed, decision.reason) == (False, reason)
+        assert "template" not in decision.allowed_kinds
+    spelt = Templates({"sale": "approved"}, {"sale": " Utility "})
+    assert asked(policy, local(2026, 3, 3, 12), SALE, templates=spelt).allowed
+
+
+def test_a_refusal_says_what_keeps_the_templates_back():
+    """They are approved, and are quiet all the same."""
+    policy = with_own(replace(NIGHT, categories=frozenset(CATEGORIES)))
+    decision = asked(policy, local(2026, 3, 3, 22), wrote=timedelta(hours=25))
+    assert decision.reason == "window_expired"
+    assert decision.text.endswith(
+        "only approved templates may be sent, and now none may be: "
+        "quiet hours from 21:00 to 08:00 Europe/Berlin."
+    )

@@ -3,7 +3,16 @@
 import pytest
 
 from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, MINUTE, MS, NINE, SECOND
-from wa_fsm import CustomerCall, CustomerMessage, SendFailed, Sent, Template, TemplateStatus
+from wa_fsm import (
+    CustomerCall,
+    CustomerMessage,
+    History,
+    SendFailed,
+    Sent,
+    Template,
+    TemplateStatus,
+    policies,
+)
 from wa_fsm.gatekeeper import Gatekeeper
 from wa_fsm.stores import StoreUnavailable
 from wa_fsm.stores.base import Written
@@ -316,3 +325,16 @@ def test_threads_that_learn_and_ask_at_once(world):
         thread.join()
     assert wrong == []
     assert len(world.ids()) == 601
+
+
+@pytest.mark.parametrize("first", [FREE, HELLO])
+def test_deliveries_of_one_instant_are_told_apart_by_content_everywhere(anywhere, first):
+    """One id, one instant, two contents: whichever is learnt first, all stores keep the same."""
+    gate, history = anywhere.another(policy="textbook"), History(policies.get("textbook"))
+    second = HELLO if first is FREE else FREE
+    for message in (first, second):
+        event = Sent("shop", "ana", NINE, "out.1", message)
+        gate.record(event, NINE)
+        history.add(event, NINE)
+        gate.check("shop", "ana", FREE)
+    assert gate.window("shop", "ana").state == history.at(NINE).state == "business_opened"

@@ -129,3 +129,13 @@ def test_many_workers_share_the_work(anywhere):
     for thread in threads:
         thread.join()
     assert sorted(won) == sorted(f"c{i}" for i in range(30))
+
+
+def test_a_window_that_is_done_stays_done_when_its_opener_comes_again(soon):
+    """The same message under another name of the contact is no new opener."""
+    (ana, *_) = claimed(soon.gate)
+    ana.done()
+    soon.gate.record(SameContact(("ana", "aaa")))
+    soon.wrote(contact="aaa", id_="a", at=NINE)
+    soon.clock.advance(5 * MINUTE)
+    assert [lease.window.contact for lease in claimed(soon.another())] == ["ben"]

@@ -132,6 +132,17 @@ def test_any_text_may_be_kept_as_a_keyed_hash(world):
     assert not gate.check("shop", "half \ud83e", FREE).allowed
 
 
+@pytest.mark.parametrize("id_", ["", None, b"wamid", 5])
+def test_a_hash_makes_no_id_of_what_is_none(world, id_):
+    """A send without an id would be one fact with every other, and no status would find it."""
+    gate = world.another(contact_key="secret")
+    with gate.sending("shop", "ana", HELLO) as send:
+        with pytest.raises((ValueError, TypeError), match="`id` must"):
+            send.sent(id_)
+        send.failed()
+    assert list(gate.store.keys()) == []
+
+
 def test_a_person_is_forgotten_by_any_name(anywhere):
     """In facts, log, claims and aliases of all numbers; everybody else stays."""
     anywhere.gate.record(SameContact(("a", "b")))

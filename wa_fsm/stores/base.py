@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, cast
 
-from wa_fsm.deliveries import KeyEvent, Snapshot
+from wa_fsm.deliveries import KeyEvent, Snapshot, content_of
 from wa_fsm.events import (
     CustomerCall,
     CustomerMessage,
@@ -398,21 +398,13 @@ def newest_snapshot(snapshots: Iterable[Snapshot | None]) -> Snapshot | None:
 
 def fact_of(event: KeyEvent, contact: str, arrived: datetime, order: int) -> Fact:
     """An event as a row, under the contact's canonical name."""
-    number, at = event.number, event.at
+    number, at, data = event.number, event.at, content_of(event)
     if isinstance(event, SendFailed):
-        code = str(event.code)
-        return Fact(number, contact, "fail", event.message_id, at, arrived, order, code, None)
+        return Fact(number, contact, "fail", event.message_id, at, arrived, order, data, None)
     if isinstance(event, Sent):
-        return Fact(number, contact, "out", event.id, at, arrived, order, _sent(event), at)
-    data = event.kind if isinstance(event, CustomerMessage) else "call"
+        return Fact(number, contact, "out", event.id, at, arrived, order, data, at)
     opens_at = at if at <= arrived else arrived
     return Fact(number, contact, "in", event.id, at, arrived, order, data, opens_at)
-
-
-def _sent(event: Sent) -> str:
-    if isinstance(event.message, Template):
-        return json.dumps([event.message.name, event.message.language])
-    return event.message.kind
 
 
 def event_of(fact: Fact, contact: str) -> KeyEvent:
