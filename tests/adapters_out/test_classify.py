@@ -97,6 +97,10 @@ def test_a_template_is_known_by_name_and_language(body: Any, expected: Template)
         ({**WHATSAPP, "recipient": BSUID, "type": "text"}, text_to(BSUID)),
         ({**TEXT, "recipient": BSUID}, text_to(TO, BSUID)),
         ({**TEXT, "to": GROUP, "recipient_type": "group"}, text_to(GROUP, group=True)),
+        (
+            {**TEXT, "to": GROUP, "recipient": BSUID, "recipient_type": "group"},
+            text_to(GROUP, group=True),
+        ),
         ({**TEXT, "category": "service"}, text_to()),
         ({**TEXT, "category": None}, text_to()),
         ({"to": TO, "type": "text"}, text_to()),
@@ -107,7 +111,7 @@ def test_a_template_is_known_by_name_and_language(body: Any, expected: Template)
     ],
 )
 def test_other_spellings_of_a_message(body: Any, expected: Send) -> None:
-    """No type is text; the phone wins over the BSUID; unknown types are free-form."""
+    """No type is text; phone and group win over the BSUID; unknown types are free-form."""
     assert classify(body) == expected
 
 
@@ -141,7 +145,7 @@ def test_what_cannot_be_told_is_refused(body: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [None, b"\x1f\x8b\x08\x00", b"hello", b"[1]", b'"x"', b"{", b"--x"]
+    "body", [None, b"\x1f\x8b\x08\x00", b"hello", b"[1]", b'"x"', b"{", b"--x", b"[" * 2_000]
 )
 def test_what_cannot_be_read_at_a_door_is_refused(body: Any) -> None:
     """A compressed, streamed or broken body does not leave."""
@@ -153,6 +157,9 @@ def test_an_encrypted_body_is_refused_unless_let_pass() -> None:
     url, body = URL + "_encrypted", {**WHATSAPP, "encrypted_contents": "eyJhbGciOi"}
     assert classify(body, url).reason == "unreadable_body"
     assert isinstance(classify(body, url, encrypted=True), NotASend)
+
+
+DEEP = b"[" * 2_000 + b"]" * 2_000
 
 
 @pytest.mark.parametrize(
@@ -171,6 +178,14 @@ def test_an_encrypted_body_is_refused_unless_let_pass() -> None:
         (URL, {"messaging_product": "instagram", "to": "1"}, "POST"),
         ("https://graph.facebook.com/v24.0/1/calls", {**TEXT, "action": "connect"}, "POST"),
         ("https://[::1", {"a": 1}, "POST"),
+        ("https://example.com/checkout", b"expand[]=a&expand[]=b&amount=5", "POST"),
+        ("https://example.com/mail", b"to=a@b.c&to=d@e.f&to=", "POST"),
+        ("https://example.com/api", b'{"a":1,"a":2,"text":{"b":1,"b":2}}', "POST"),
+        ("https://example.com/api", b'a=1&b={"c":1,"c":2}', "POST"),
+        ("https://api.twilio.com/Messages.json", b"To=%2B1&MediaUrl=a&MediaUrl=b", "POST"),
+        ("https://example.com/jobs", {"batch": "campaign-7", "to": TO}, "POST"),
+        ("https://example.com/jobs", {"batch": [1, {"method": "GET"}]}, "POST"),
+        ("https://example.com/api", DEEP, "POST"),
     ],
 )
 def test_what_is_no_send_passes(url: str, body: Any, method: str) -> None:
@@ -191,6 +206,28 @@ def test_a_message_at_no_known_door_is_refused(url: str) -> None:
     """What carries WhatsApp's product and a recipient does not leave where nobody can judge it."""
     assert classify(TEXT, url).reason == "unrecognised_send"
     assert classify({**WHATSAPP, "recipient": BSUID}, url).reason == "unrecognised_send"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**TEXT, "batch": "campaign-7"},
+        {**TEXT, "batch": []},
+        {**TEXT, "batch": [1]},
+        b"messaging_product=x&messaging_product=whatsapp&to=1",
+        b"messaging_product=whatsapp&messaging_product=x&to=1",
+        b"messaging_product=whatsapp&to=1&to=",
+        b"messaging_product=whatsapp&to=&to=1",
+        b'{"messaging_product":"whatsapp","to":"1","text":{"body":"a","body":"b"}}',
+        b'{"messaging_product":"whatsapp","to":"1","x":' + DEEP + b"}",
+        b'{"messaging\\u005fproduct":"whatsapp","to":"1","x":' + DEEP + b"}",
+        b'messaging%5Fproduct=whatsapp&to=1&x={"a":' + DEEP + b"}",
+        b"batch=" + DEEP,
+    ],
+)
+def test_nothing_beside_a_message_hides_it(body: Any) -> None:
+    """A batch that is none, a key that stands twice, and more levels than can be read."""
+    assert classify(body, "https://waba.example/messages").reason == "unrecognised_send"
 
 
 def test_forms_are_read_like_json() -> None:
@@ -230,6 +267,9 @@ def test_a_batch_with_a_send_is_refused() -> None:
     read = {"method": "GET", "relative_url": f"{NUMBER}?fields=name"}
     assert classify({"batch": [read, send]}, url).reason == "unrecognised_send"
     assert classify(urlencode({"batch": json.dumps([send])}), url).reason == "unrecognised_send"
+    assert classify({"batch": [1, read, send]}, url).reason == "unrecognised_send"
+    twice = json.dumps({"batch": [{"x": "GET"} | send]}).replace('"x"', '"method"')
+    assert classify(twice, url).reason == "unrecognised_send"
     assert isinstance(classify({"batch": [read]}, url), NotASend)
 
 

@@ -28,7 +28,9 @@ import waba_sdk.errors
 from heyoo import WhatsApp as Heyoo
 from pywa.types.templates import TemplateLanguage
 from requests.adapters import HTTPAdapter
+from requests.auth import HTTPDigestAuth
 from twilio.base.exceptions import TwilioRestException
+from twilio.http import HttpClient
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.http_client import TwilioHttpClient
 from urllib3.util.retry import Retry
@@ -244,6 +246,48 @@ def test_two_gates_in_a_row_decide_once(graph: Loopback, gate: Gatekeeper) -> No
 
 
 @pytest.mark.parametrize("installed", [True, False])
+def test_requests_sends_again_by_the_gate(
+    graph: Loopback, gate: Gatekeeper, installed: bool
+) -> None:
+    """A hook that sends again by an answer's `connection` is decided, as one message."""
+    asked: dict[str, str] = {"WWW-Authenticate": 'Digest realm="x", nonce="y", qop="auth"'}
+    graph.script.append((401, b"", asked))
+    with requests.Session() as session, install(gate) if installed else nullcontext():
+        if not installed:
+            session.mount("http://", GateAdapter(gate))
+        session.auth = HTTPDigestAuth("a", "b")
+        assert session.post(url(graph), json=text(ANA)).json()["messages"]
+        refused = session.post(url(graph), json=text(BOB))
+        again = refused.connection.send(refused.request)
+        assert is_refusal(again.json())
+        again = again.connection.send(refused.request, stream=True)
+        assert again.raw.read(decode_content=True) == refused.content
+    assert [body["to"] for body in graph.sends] == [ANA, ANA]
+    assert sent_ids(gate) == ["wamid.00001"]
+    assert outcomes(gate) == ["sent", *["refused"] * 3]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_requests_decides_one_request_for_each_thread(
+    graph: Loopback, gate: Gatekeeper, installed: bool
+) -> None:
+    """A prepared request that two threads send at once is two messages."""
+    graph.slow, threads = 0.3, []
+    with requests.Session() as session, install(gate) if installed else nullcontext():
+        if not installed:
+            session.mount("http://", GateAdapter(gate))
+        request = session.prepare_request(requests.Request("POST", url(graph), json=text(ANA)))
+        for _ in range(2):
+            threads.append(threading.Thread(target=session.send, args=(request,)))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
+    assert len(graph.sends) == 2
+    assert outcomes(gate) == ["sent", "sent"]
+    assert len(sent_ids(gate)) == 2
+
+
+@pytest.mark.parametrize("installed", [True, False])
 @pytest.mark.parametrize("tries", [1, 3])
 def test_requests_tells_only_of_its_last_try(gate: Gatekeeper, tries: int, installed: bool) -> None:
     """A message that arrived is `unknown`, though no connection came about after it."""
@@ -371,6 +415,25 @@ def test_twilio(graph: Loopback, twilio_gate: Gatekeeper) -> None:
     assert [seen.body["To"] for seen in graph.log] == [f"whatsapp:+{ANA}", f"+{BOB}"]
     facts = twilio_gate.history(TWILIO, ANA).facts
     assert [fact.id for fact in facts if fact.role == "out"] == [sent.sid]
+
+
+def test_twilio_inner_client_need_not_call_its_base(
+    graph: Loopback, twilio_gate: Gatekeeper
+) -> None:
+    """Twilio's base class keeps a logger, which a client of the user's may never have set."""
+
+    class Bare(HttpClient):  # type: ignore[misc]  # twilio has no types
+        def __init__(self) -> None:
+            self.own = at_loopback(TwilioHttpClient, graph)()
+
+        def request(self, *args: Any, **options: Any) -> Any:
+            return self.own.request(*args, **options)
+
+    http = GateHttpClient(twilio_gate, Bare())
+    client = twilio.rest.Client("AC1", "secret", http_client=http)
+    client.messages.create(to=f"whatsapp:+{ANA}", from_=f"whatsapp:{TWILIO}", body="hi")
+    assert len(graph.log) == 1
+    assert AsyncGateHttpClient(twilio_gate, Bare()).timeout is None
 
 
 @pytest.mark.filterwarnings("ignore:.*auth.*deprecated:DeprecationWarning")  # in Twilio's client

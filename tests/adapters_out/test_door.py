@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,7 +93,9 @@ def test_a_group_is_no_person(graph: Loopback, gate: Gatekeeper) -> None:
     assert post(graph, gate, body).status_code == 400
     gate.record(CustomerMessage(NUMBER, GROUP, NINE, "wamid.g"))
     assert post(graph, gate, body).status_code == 200
+    assert post(graph, gate, body | {"recipient": BSUID}).status_code == 200
     assert gate.history(NUMBER, GROUP).names == (GROUP,)
+    assert gate.history(NUMBER, BSUID).names == (BSUID,)
 
 
 def test_a_failed_send_is_no_fact(graph: Loopback, gate: Gatekeeper) -> None:
@@ -134,6 +138,32 @@ def test_a_redirected_send_counts_once(graph: Loopback, gate: Gatekeeper, status
     assert gate.report() == {(NUMBER, "enforce", "window_open"): 2}
 
 
+class Renewing(httpx.Auth):
+    """Sends again with another token."""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        answer = yield request
+        if answer.status_code == 401:
+            yield request
+
+
+def test_a_send_with_a_renewed_token_counts_once(graph: Loopback, gate: Gatekeeper) -> None:
+    """The client sends the same body again by itself: that is one message."""
+    url = f"{graph.url}/v24.0/{NUMBER}/messages"
+    graph.script.append((401, error(190)))
+    with httpx.Client(transport=GateTransport(gate), auth=Renewing()) as client:
+        assert client.post(url, json=text()).status_code == 200
+    assert (len(graph.sends), outcomes(gate)) == (2, ["sent"])
+
+
+@pytest.mark.parametrize("code", [b"1e999", b"NaN", b'"x"', b"[]", b"true", b"null"])
+def test_an_odd_code_is_no_error(graph: Loopback, gate: Gatekeeper, code: bytes) -> None:
+    """The request left, so the client sees its answer, whatever stands in that."""
+    graph.script.append((400, b'{"error":{"message":"x","code":' + code + b"}}"))
+    assert post(graph, gate, text()).status_code == 400
+    assert outcomes(gate)[0].startswith("failed")
+
+
 def test_another_message_counts_for_itself(graph: Loopback, gate: Gatekeeper) -> None:
     """The same body after a success is another message, and so is one after a refusal."""
     with httpx.Client(transport=GateTransport(gate)) as client:
@@ -162,6 +192,36 @@ def test_what_never_left_has_failed(gate: Gatekeeper) -> None:
     with httpx.Client(transport=GateTransport(gate)) as client, pytest.raises(httpx.ConnectError):
         client.post(f"http://127.0.0.1:9/v24.0/{NUMBER}/messages", json=text())
     assert outcomes(gate) == ["failed"]
+
+
+class Again(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Tries again after silence, and tells of its last attempt."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        with suppress(httpx.ReadError, httpx.RemoteProtocolError), httpx.HTTPTransport() as inner:
+            return inner.handle_request(request)
+        raise httpx.ConnectError("no connection")
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await asyncio.to_thread(self.handle_request, request)
+
+
+def test_only_httpx_is_believed_that_nothing_left(graph: Loopback, clock: ManualClock) -> None:
+    """A transport of the user's may have tried before: a lost connection of its is silence."""
+    url = f"{graph.url}/v24.0/{NUMBER}/messages"
+    graph.script += ["drop", "drop"]
+    gate = gate_at(clock)
+    client = httpx.Client(transport=GateTransport(gate, Again()))
+    with client, pytest.raises(httpx.ConnectError):
+        client.post(url, json=text())
+
+    async def lost() -> None:
+        async with httpx.AsyncClient(transport=AsyncGateTransport(gate, Again())) as client:
+            await client.post(url, json=text(type="audio"))
+
+    with pytest.raises(httpx.ConnectError):
+        asyncio.run(lost())
+    assert (len(graph.sends), outcomes(gate)) == (2, ["unknown", "unknown"])
 
 
 @pytest.mark.parametrize("on_store_error", ["raise", "refuse"])
@@ -211,6 +271,28 @@ def test_however_many_sends_are_owed_each_is_paid(clock: ManualClock) -> None:
         left.append(door.owed)
     assert left == list(range(4100, -1, -100))
     assert len(sent_ids(gate)) == 4200
+
+
+def test_a_store_that_is_down_between_attempts_counts_none(
+    graph: Loopback, clock: ManualClock
+) -> None:
+    """The attempt that nobody could decide parts no message in two."""
+    gate, store = failing(clock)
+    graph.script.append((503, error(131016)))
+    assert tried_four_times(graph, gate, store) == [503, 503, 503, 200]
+    assert len(graph.sends) == 2
+    assert outcomes(gate) == ["sent"]
+    assert gate.report() == {(NUMBER, "enforce", "window_open"): 1}
+
+
+def tried_four_times(graph: Loopback, gate: Gatekeeper, store: Failing) -> list[int]:
+    """One message, tried four times; at the second and third time the store is down."""
+    url, codes = f"{graph.url}/v24.0/{NUMBER}/messages", list[int]()
+    with httpx.Client(transport=GateTransport(gate)) as client:
+        for down in ((), ("read", "write"), ("read",), ()):
+            store.down = frozenset(down)
+            codes.append(client.post(url, json=text()).status_code)
+    return codes
 
 
 def test_any_text_may_name_a_contact(clock: ManualClock) -> None:

@@ -14,19 +14,17 @@ from __future__ import annotations
 
 import json
 import re
-from codecs import BOM_UTF8
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from email.parser import BytesParser
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
+from wa_fsm.adapters.bodies import Body, Fields, Twice, fields_of, query_of, raw_of, readings
 from wa_fsm.events import FREE_FORM_KINDS, FreeForm, Message, Template
 
 Category: TypeAlias = Literal["utility", "authentication"]
 MisfitReason: TypeAlias = Literal["category_not_allowed", "unreadable_body", "unrecognised_send"]
-Body: TypeAlias = bytes | str | Mapping[str, Any] | None
 
 DIRECT_KINDS: Final[Mapping[Category, frozenset[str]]] = {
     "utility": frozenset({"text", "interactive"}),
@@ -37,10 +35,10 @@ DIRECT_KINDS: Final[Mapping[Category, frozenset[str]]] = {
 _DOORS: Final = ("messages", "marketing_messages", "messages_encrypted")
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE", "CONNECT"})
 _DIGITS: Final = re.compile("[0-9]{1,40}")
-_MULTIPART: Final = re.compile(rb"\s*--(\S[^\r\n]*)")
 _VERSION: Final = re.compile(r"v\d{1,3}(\.\d{1,3})?")
 _CALL_ACTIONS: Final = ("connect", "pre_accept", "accept", "reject", "terminate")
 _PRODUCT: Final = "messaging_product"
+_MAY_NAME: Final = re.compile(rb"messaging_product|batch|[\\%]")  # escapes may spell either
 _FREE_FORM: Final[Mapping[str, FreeForm]] = {kind: FreeForm(kind) for kind in FREE_FORM_KINDS}
 
 
@@ -96,10 +94,6 @@ class Misfit:
 Classified: TypeAlias = Send | NotASend | Misfit
 
 
-class _Twice(ValueError):
-    """A key stands twice in one object, so that two readers may see two messages."""
-
-
 def door_of(url: str) -> tuple[str, str] | None:
     """The business number and the door of a URL that sends; None for other URLs.
 
@@ -129,13 +123,6 @@ def _takes_batches(url: str) -> bool:
     """Whether it is the root of an API, or of one version of it: there Graph takes batches."""
     last = _path(url).rstrip("/").rpartition("/")[2].lower()
     return not last or _VERSION.fullmatch(last) is not None
-
-
-def _query(url: str) -> dict[str, str]:
-    try:
-        return dict(parse_qsl(urlsplit(url).query)) if "?" in url else {}
-    except ValueError:
-        return {}
 
 
 def needs_body(method: str, url: str, headers: Mapping[str, Any]) -> bool:
@@ -181,12 +168,14 @@ def classify_send(
         if encrypted:
             return NotASend("encrypted, and let pass by an option")
         return Misfit("unreadable_body", "the door `messages_encrypted` takes ciphers", door[0])
-    try:
-        fields = _fields(url, body)
-    except _Twice as twice:
-        return Misfit("unrecognised_send", str(twice), door[0] if door else "")
     if door is None:
-        return _elsewhere(url, fields, direct_send)
+        return _elsewhere(url, body, direct_send)
+    try:
+        fields = fields_of(url, body)
+    except Twice as twice:
+        return Misfit("unrecognised_send", str(twice), door[0])
+    except RecursionError:
+        fields = None
     if fields is None:
         return Misfit("unreadable_body", "the body is neither JSON nor form fields", door[0])
     return _at_door(door[0], fields, direct_send)
@@ -196,94 +185,28 @@ def _method(method: str, url: str) -> str:
     """The method, or the one that Graph takes from the query in its place."""
     said = method.upper()
     if "method=" in url:
-        override = _query(url).get("method", "").upper()
+        override = query_of(url).get("method", "").upper()
         if override and said in _READING:
             return override
     return said
 
 
-def _fields(url: str, body: Body) -> dict[str, Any] | None:
-    """The parameters of a request; None where the body cannot be read. The body's come first."""
-    query = _query(url)
-    if isinstance(body, Mapping):
-        return {**query, **body}
-    if body is None:
-        return None
-    raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else bytes(body)
-    if not raw.strip():
-        return query
-    try:
-        read = _JSON.decode(raw.removeprefix(BOM_UTF8).decode())
-    except _Twice:
-        raise
-    except (ValueError, RecursionError):
-        multipart = _MULTIPART.match(raw)
-        form = _form(raw) if multipart is None else _multipart(raw, multipart[1])
-        return None if form is None else {**query, **form}
-    if not isinstance(read, dict):
-        return None
-    return {**query, **read} if query else read
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise _Twice("a key stands twice in one object of the body")
-    return made
-
-
-_JSON: Final = json.JSONDecoder(object_pairs_hook=_once)
-
-
-def _form(raw: bytes) -> dict[str, Any] | None:
-    """Form fields; those that hold JSON are read as such, as Graph does."""
-    if b"=" not in raw or raw.lstrip()[:1] in (b"{", b"[", b'"'):
-        return None
-    try:
-        pairs = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, strict_parsing=True)
-    except ValueError:
-        return None
-    return _of_form(pairs)
-
-
-def _multipart(raw: bytes, boundary: bytes) -> dict[str, Any] | None:
-    """The fields of a multipart form that are no files; None where there are none."""
-    head = b'Content-Type: multipart/form-data; boundary="' + boundary.rstrip() + b'"\r\n\r\n'
-    form, pairs = BytesParser().parsebytes(head + raw.lstrip()), []
-    if not form.is_multipart():
-        return None
-    for part in cast(Iterable[Any], form.get_payload()):
-        name = part.get_param("name", header="content-disposition")
-        if isinstance(name, str) and part.get_filename() is None:
-            pairs.append((name, (part.get_payload(decode=True) or b"").decode("utf-8", "replace")))
-    return _of_form(pairs) if pairs else None
-
-
-def _of_form(pairs: Collection[tuple[str, str]]) -> dict[str, Any]:
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise _Twice("a field stands twice in the form")
-    return {name: _nested(value) for name, value in pairs}
-
-
-def _nested(value: str) -> Any:
-    if value[:1] != "{":
-        return value
-    try:
-        return _JSON.decode(value)
-    except _Twice:
-        raise
-    except (ValueError, RecursionError):
-        return value
-
-
-def _elsewhere(
-    url: str, fields: dict[str, Any] | None, direct: bool | Collection[Category]
-) -> Classified:
+def _elsewhere(url: str, body: Body, direct: bool | Collection[Category]) -> Classified:
     """A request that knocks at no door: it must not carry a WhatsApp message all the same."""
+    try:
+        found = [_at_no_door(url, fields, direct) for fields in readings(url, body)]
+    except RecursionError:
+        return _too_deep(url, body)
+    return next((each for each in found if isinstance(each, Misfit)), found[0])
+
+
+def _at_no_door(
+    url: str, fields: Fields | None, direct: bool | Collection[Category]
+) -> NotASend | Misfit:
     if fields is None:
         return NotASend("no door of WhatsApp")
-    if "batch" in fields:
-        return _batch(fields["batch"], direct)
+    if "batch" in fields and _batch_sends(fields["batch"], direct):
+        return Misfit("unrecognised_send", "a send inside a batch; send it by itself")
     if _PRODUCT not in fields or not _is_whatsapp(fields[_PRODUCT]):
         return NotASend("no door of WhatsApp")
     if not (fields.get("to") or fields.get("recipient")):
@@ -294,16 +217,25 @@ def _elsewhere(
     return Misfit("unrecognised_send", "it names a recipient on WhatsApp, at no door that sends")
 
 
-def _batch(value: Any, direct: bool | Collection[Category]) -> Classified:
-    """A batch of Graph: several requests in one. It passes if none of them is a send."""
+def _too_deep(url: str, body: Body) -> NotASend | Misfit:
+    """A body that nests deeper than anybody here can read. It passes if it cannot be a send."""
+    if isinstance(body, (bytes, str)) and not _MAY_NAME.search(raw_of(url) + raw_of(body)):
+        return NotASend("no door of WhatsApp")
+    return Misfit("unrecognised_send", "the body nests too deep to be read")
+
+
+def _batch_sends(value: Any, direct: bool | Collection[Category]) -> bool:
+    """Whether a batch of Graph, which is several requests in one, holds a send."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except (ValueError, RecursionError):
-            value = None
-    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
-        return NotASend("no batch of Graph")
-    for each in cast(Iterable[Mapping[str, Any]], value):
+        except ValueError:
+            return False
+    if not isinstance(value, list):
+        return False
+    for each in value:
+        if not isinstance(each, Mapping):
+            continue
         body = each.get("body")
         inner = classify_send(
             str(each.get("method", "POST")),
@@ -312,8 +244,8 @@ def _batch(value: Any, direct: bool | Collection[Category]) -> Classified:
             direct_send=direct,
         )
         if not isinstance(inner, NotASend):
-            return Misfit("unrecognised_send", "a send inside a batch; send it by itself")
-    return NotASend("a batch without sends")
+            return True
+    return False
 
 
 def _is_whatsapp(product: Any) -> bool:
@@ -334,6 +266,8 @@ def _at_door(
     if not names:
         return Misfit("unrecognised_send", "it names no recipient that can be read", number)
     group = fields.get("recipient_type") == "group"
+    if group:
+        names = names[:1]  # a person beside it is another contact
     kind = "text" if fields.get("type") is None else fields["type"]
     if not isinstance(kind, str) or not kind:
         return Misfit("unrecognised_send", "its `type` is no text", number)

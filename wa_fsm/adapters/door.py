@@ -22,7 +22,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, ParamSpec, Protocol, TypeAlias, TypeVar
 
-from wa_fsm.adapters.classify import Body, Classified, Misfit, NotASend, Send
+from wa_fsm.adapters.bodies import Body
+from wa_fsm.adapters.classify import Classified, Misfit, NotASend, Send
 from wa_fsm.adapters.graph import Answer, Failed, Graph, Outcome, Unknown, Went
 from wa_fsm.aio import AsyncGatekeeper
 from wa_fsm.decision import Decision
@@ -42,7 +43,8 @@ AGAIN: Final = timedelta(minutes=10)
 
 _KEPT: Final = 4096
 _PAID: Final = 100  # debts with one send, so that none waits for all of them
-_SAME_ELSEWHERE: Final = (307, 308)  # by these a client sends the same body to another place
+# By these a client sends the same body again: to another place, or with another token.
+_SAME_AGAIN: Final = (307, 308, 401)
 _log: Final = logging.getLogger("wa_fsm.adapters")
 
 
@@ -83,7 +85,7 @@ class Ticket:
             content: the body, decoded.
         """
         outcome = self._door.dialect.outcome(status, content)
-        self.settle(outcome, again=status in _SAME_ELSEWHERE)
+        self.settle(outcome, again=status in _SAME_AGAIN)
         return outcome
 
     def settle(self, outcome: Outcome, *, again: bool = False) -> None:
@@ -187,6 +189,8 @@ class Door:
             sending.__enter__()
         except StoreError:
             if self.gate.mode(number) == "enforce":
+                if before is not None:
+                    self.remember(_key(found, body), before)
                 raise
             return Ticket(self, found)
         return Ticket(self, found, sending, body)

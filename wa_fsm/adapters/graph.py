@@ -14,7 +14,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from wa_fsm.adapters.classify import Body, Category, Classified, classify_send
+from wa_fsm.adapters.bodies import Body
+from wa_fsm.adapters.classify import Category, Classified, classify_send
 from wa_fsm.decision import RE_ENGAGEMENT, TEMPLATE_MISSING, Decision
 
 TRACE: Final = "local-gate"
@@ -192,7 +193,7 @@ def outcome_of(status: int, content: bytes) -> Outcome:
 def _failed(status: int, error: Mapping[str, Any]) -> Failed:
     try:
         code = int(error.get("code") or 0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         code = 0
     data = error.get("error_data")
     details = _text(data.get("details")) if isinstance(data, dict) else ""

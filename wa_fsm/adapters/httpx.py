@@ -23,6 +23,7 @@ NEVER_LEFT = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
+"""Errors of an attempt that never reached a server."""
 
 
 class GateTransport(httpx.BaseTransport):
@@ -60,7 +61,7 @@ class GateTransport(httpx.BaseTransport):
             response = self._inner.handle_request(request)
             content = _looked_at(response)
         except BaseException as error:
-            entered.lost(left=not isinstance(error, NEVER_LEFT))
+            entered.lost(left=not _never_left(self._inner, error))
             raise
         entered.came_back(response.status_code, content)
         return response
@@ -112,12 +113,24 @@ class AsyncGateTransport(httpx.AsyncBaseTransport):
         return response
 
     async def _lost(self, ticket: Ticket, error: BaseException) -> None:
-        never = isinstance(error, NEVER_LEFT)
-        await asyncio.shield(self.door.call(ticket.lost, left=not never))
+        left = not _never_left(self._inner, error)
+        await asyncio.shield(self.door.call(ticket.lost, left=left))
 
     async def aclose(self) -> None:
         """Close what sends. The gate stays open."""
         await self._inner.aclose()
+
+
+def _never_left(
+    inner: httpx.BaseTransport | httpx.AsyncBaseTransport, error: BaseException
+) -> bool:
+    """Whether the message surely did not leave.
+
+    Only httpx's own transports are believed: they try again where no connection came about, and
+    nowhere else. Another may tell of its last attempt, and an attempt before it have left.
+    """
+    own = type(inner) in (httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+    return own and isinstance(error, NEVER_LEFT)
 
 
 def _looked_at(response: httpx.Response) -> bytes:

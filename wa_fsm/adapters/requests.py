@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Collection
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self, cast
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+from urllib3 import HTTPResponse
 
-from wa_fsm.adapters.classify import Body, Category, needs_body
+from wa_fsm.adapters.bodies import Body
+from wa_fsm.adapters.classify import Category, needs_body
 from wa_fsm.adapters.door import AnyGate, Door
 from wa_fsm.adapters.graph import Answer, Graph
 
-_SEEN = "_wa_fsm_gated"  # a mark on a request, so that two gates in a row decide once
+_PATCHED = "_wa_fsm_gated"  # a mark on what `install` puts in place
+
+# What is being sent, so that two gates in a row decide once. Not a mark on the request: threads
+# may send one request at once, and then each makes a message.
+_going: ContextVar[requests.PreparedRequest | None] = ContextVar("wa_fsm_going", default=None)
 
 _Send = Callable[..., requests.Response]
 
@@ -52,7 +59,8 @@ class GateAdapter(BaseAdapter):
     ) -> requests.Response:
         """Send, or answer in WhatsApp's place."""
         once = _tries_once(self._inner)
-        return gated(self.door, self._inner.send, once, request, *args, **options)
+        response = gated(self.door, self._inner.send, once, request, *args, **options)
+        return _by(self, response)
 
     def close(self) -> None:
         """Close what sends. The gate stays open."""
@@ -84,7 +92,7 @@ class install:  # noqa: N801  # read as a verb: `with install(gate):`
     ) -> None:
         door = self.door = Door(gate, Graph(direct_send=direct_send, encrypted=encrypted))
         before = self._before = HTTPAdapter.send
-        if hasattr(before, _SEEN):
+        if hasattr(before, _PATCHED):
             raise RuntimeError("a gate is installed already; remove it first")
 
         def send(
@@ -93,9 +101,10 @@ class install:  # noqa: N801  # read as a verb: `with install(gate):`
             def inner(*inner_args: Any, **inner_options: Any) -> requests.Response:
                 return before(adapter, *inner_args, **inner_options)
 
-            return gated(door, inner, _tries_once(adapter), request, *args, **options)
+            response = gated(door, inner, _tries_once(adapter), request, *args, **options)
+            return _by(adapter, response)
 
-        setattr(send, _SEEN, True)
+        setattr(send, _PATCHED, True)
         self._ours: Any = send
         HTTPAdapter.send = self._ours  # type: ignore[assignment, method-assign]  # its use
 
@@ -133,12 +142,12 @@ def gated(
 ) -> requests.Response:
     """Decide one request, and let `send` send it, which makes one attempt only if `once`."""
     method, url = request.method or "GET", request.url or ""
-    if getattr(request, _SEEN, False) or not needs_body(method, url, request.headers):
+    if _going.get() is request or not needs_body(method, url, request.headers):
         return send(request, *args, **options)
     entered = door.enter(method, url, _body(request.body))
     if isinstance(entered, Answer):
         return _response(entered, request)
-    setattr(request, _SEEN, True)
+    mark = _going.set(request)
     try:
         if entered is None:
             return send(request, *args, **options)
@@ -151,7 +160,7 @@ def gated(
         entered.came_back(response.status_code, content)
         return response
     finally:
-        delattr(request, _SEEN)
+        _going.reset(mark)
 
 
 def _body(body: Any) -> Body:
@@ -176,11 +185,23 @@ def _never_left(error: BaseException) -> bool:
     return type(cause).__name__ in ("NewConnectionError", "NameResolutionError")
 
 
+def _by(adapter: BaseAdapter, response: requests.Response) -> requests.Response:
+    """An answer by whose ``connection`` its hooks send again: that way leads by the gate too."""
+    response.connection = cast(Any, adapter)
+    return response
+
+
 def _response(answer: Answer, request: requests.PreparedRequest) -> requests.Response:
     made = requests.Response()
     made.status_code, made.reason = answer.status, answer.reason
     made.headers = CaseInsensitiveDict(answer.headers)
-    made.raw = io.BytesIO(answer.content)
+    made.raw = HTTPResponse(
+        io.BytesIO(answer.content),
+        answer.headers,
+        answer.status,
+        reason=answer.reason,
+        preload_content=False,
+    )
     made.encoding = "utf-8"
     made.url, made.request = request.url or "", request
     return made

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Self
 
@@ -21,7 +22,8 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient  # type: ignore[
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]  # twilio has no types
 from twilio.http.response import Response  # type: ignore[import-untyped]  # twilio has no types
 
-from wa_fsm.adapters.classify import Body, Classified, Misfit, NotASend, Send
+from wa_fsm.adapters.bodies import Body
+from wa_fsm.adapters.classify import Classified, Misfit, NotASend, Send
 from wa_fsm.adapters.door import AnyGate, Door
 from wa_fsm.adapters.graph import NOT_NOW, Answer, Failed, Outcome, Unknown, Went
 from wa_fsm.decision import RE_ENGAGEMENT, Decision
@@ -116,7 +118,7 @@ class GateHttpClient(HttpClient):  # type: ignore[misc]  # twilio has no types
         session_content: Collection[str] = (),
     ) -> None:
         self._inner = inner if inner is not None else TwilioHttpClient()
-        super().__init__(self._inner.logger, False, self._inner.timeout)
+        super().__init__(*_kept(self._inner, is_async=False))
         self.door = Door(gate, Twilio(session_content))
 
     def request(
@@ -160,7 +162,7 @@ class AsyncGateHttpClient(AsyncHttpClient):  # type: ignore[misc]  # as above
         session_content: Collection[str] = (),
     ) -> None:
         self._inner = inner if inner is not None else AsyncTwilioHttpClient()
-        super().__init__(self._inner.logger, True, self._inner.timeout)
+        super().__init__(*_kept(self._inner, is_async=True))
         self.door = Door(gate, Twilio(session_content))
 
     async def close(self) -> None:
@@ -197,6 +199,12 @@ class AsyncGateHttpClient(AsyncHttpClient):  # type: ignore[misc]  # as above
         content = response.text.encode()
         await asyncio.shield(door.call(entered.came_back, response.status_code, content))
         return response
+
+
+def _kept(inner: HttpClient, *, is_async: bool) -> tuple[logging.Logger, bool, float | None]:
+    """What Twilio's base class keeps; a client of the user's own may never have called that."""
+    logger = getattr(inner, "logger", None) or logging.getLogger("twilio.http_client")
+    return logger, is_async, getattr(inner, "timeout", None)
 
 
 def _plain(name: str) -> str:
