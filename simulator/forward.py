@@ -4,7 +4,8 @@ House rules:
 
 * Only what the run allowed is planned, and a gate that has learnt the scenario's own facts decides
   again before each attempt, at the scenario's time.
-* Every send is in the journal before it leaves. What may have left is never sent again unasked.
+* Every send is in the journal before it leaves. What may have left is never sent again unasked, and
+  an attempt that failed after it does not say that it did not.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from wa_fsm import SendFailed, Sent, Template, TemplateStatus
@@ -24,7 +26,7 @@ from wa_fsm.sending import SendRefused
 from wa_fsm.stores.memory import MemoryStore
 from wa_fsm.templates import Templates
 
-from .journal import Fate, Journal
+from .journal import Fate, Journal, JournalError
 from .outcome import Outcome, Run
 from .scenario import Case
 from .steps import Step
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 LANGUAGE: Final = "en_US"
 _TOOK: Final = frozenset({"sent", "delivered", "read", "played"})
+# Meta's error page calls these authorization errors: they are the token's, and no message's.
+_OF_THE_TOKEN: Final = frozenset({3, 10, 190, *range(200, 300)})
 
 Told = Literal["refused", "sent", "sent earlier", "failed", "not taken", "unknown"]
 
@@ -200,6 +204,15 @@ def _open(fate: Fate) -> bool:
     return fate.known == "unknown"
 
 
+def _of_the_message(failed: Failed) -> bool:
+    """Whether WhatsApp refused this message for good.
+
+    It may be said of now only, or of the token; and without a code WhatsApp never saw the message:
+    it was not reached, or something at a wrong address answered.
+    """
+    return not failed.transient and failed.code is not None and failed.code not in _OF_THE_TOKEN
+
+
 class _Clock:
     """The scenario's time: it stands still but while somebody waits."""
 
@@ -255,7 +268,11 @@ class Forwarder:
         self._ids: dict[tuple[str, str, str], str] = {}
 
     def reports(self) -> Iterator[Report]:
-        """Go through the scenario; yields what became of each business step, as it happens."""
+        """Go through the scenario; yields what became of each business step, as it happens.
+
+        Raises:
+            JournalError: it can no longer be kept, so nothing more leaves.
+        """
         begun: tuple[float, datetime] | None = None
         for position, outcome in enumerate(self._run.outcomes):
             step = outcome.step
@@ -312,9 +329,10 @@ class Forwarder:
         from wa_fsm.adapters.sender import OutcomeUnknown, SendError  # needs httpx
 
         journal, key = self._journal, item.key
+        before = key in journal.fates
 
         def back(failed: Failed) -> None:
-            if failed.transient or not failed.status:
+            if before or not _of_the_message(failed):
                 journal.back(key)
 
         try:
@@ -324,17 +342,17 @@ class Forwarder:
                 failed=back,
             )
         except SendRefused as refused:
-            return Report(item, "refused", refused.decision.text)
+            return _not_gone(Report(item, "refused", refused.decision.text), before)
         except OutcomeUnknown as unknown:
             return Report(item, "unknown", str(unknown))
         except SendError as error:
-            if key not in journal.fates:
-                return Report(item, "not taken", error.text)
-            journal.failed(key, error.code, error.text)
-            return Report(item, "failed", f"{error.code or ''} {error.text}".strip())
-        journal.sent(key, came.id)
+            said = f"{error.code or ''} {error.text}".strip()
+            if before or key not in journal.fates:
+                return _not_gone(Report(item, "not taken", said), before)
+            failure = partial(journal.failed, key, error.code, error.text)
+            return _noted(Report(item, "failed", said), failure)
         self._ids[item.step.number, item.step.contact, item.step.id] = came.id
-        return Report(item, "sent", came.id)
+        return _noted(Report(item, "sent", came.id), partial(journal.sent, key, came.id))
 
     def _sender(self, number: str) -> CloudApiSender:
         found = self._senders.get(number)
@@ -354,3 +372,22 @@ class Forwarder:
         self._sleep(seconds)
         if self._speed:
             self._clock.at += timedelta(seconds=seconds * self._speed)
+
+
+def _not_gone(report: Report, before: bool) -> Report:
+    """A report of this attempt; where one before it may have left, that is what is known."""
+    if not before:
+        return report
+    return replace(
+        report, told="unknown", text=f"it may have left earlier; now {report.told}: {report.text}"
+    )
+
+
+def _noted(report: Report, note: Callable[[], None]) -> Report:
+    """A report that is in the journal too; where that fails, the error is the only one to tell."""
+    try:
+        note()
+    except JournalError as error:
+        said = f"`{report.item.step.id}` {report.told}: {report.text}"
+        raise JournalError(f"{error}; not noted: {said}") from None
+    return report

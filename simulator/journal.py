@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,7 @@ Known = Literal["sent", "failed", "unknown"]
 
 
 class JournalError(Exception):
-    """The journal cannot be used: it is of something else, in use, or no journal."""
+    """The journal cannot be used: of something else, in use, no journal, or on a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,14 @@ class Fate:
         id: the wamid of one that was sent.
         code: WhatsApp's, of one that failed for good.
         text: what it said.
+        at: where it went; empty in journals that did not note it yet.
     """
 
     known: Known
     id: str = ""
     code: int | None = None
     text: str = ""
+    at: str = ""
 
 
 class Journal:
@@ -53,29 +55,37 @@ class Journal:
     Args:
         path: of the file; it is made where there is none.
         plan: a digest of what is to be sent: a journal goes on only with the same plan.
+        at: where to. What went elsewhere, at a rehearsal say, was not sent there.
 
     Attributes:
         run: names this plan's sends towards WhatsApp; the same when it is continued.
         fates: what is known of each send, by its key.
 
     Raises:
-        JournalError: it cannot be used.
+        JournalError: it cannot be used. What is noted raises it too, where it cannot be written.
     """
 
-    def __init__(self, path: Path, plan: str) -> None:
-        self.path = path
+    def __init__(self, path: Path, plan: str, at: str = "") -> None:
+        self.path, self.at = path, at
         self.fates: dict[str, Fate] = {}
         self._before: dict[str, Fate | None] = {}
-        try:
+        with self._able("opened"):
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise JournalError(f"{path}: cannot be opened: {error.strerror}") from None
         try:
             self._lock()
-            self.run = self._read(plan)
+            with self._able("read"):
+                self.run = self._read(plan)
         except BaseException:
             os.close(self._file)
             raise
+
+    @contextlib.contextmanager
+    def _able(self, done: str) -> Iterator[None]:
+        """What the system says against it, in one sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise JournalError(f"{self.path}: cannot be {done}: {error.strerror}") from None
 
     def _lock(self) -> None:
         if sys.platform == "win32":  # nobody keeps two apart there
@@ -115,6 +125,12 @@ class Journal:
             )
         for line in rest:
             self._apply(line)
+        elsewhere = {fate.at for fate in self.fates.values()} - {"", self.at}
+        if self.at and elsewhere:
+            raise JournalError(
+                f"{self.path}: this journal is of what went to {min(elsewhere)}, and not to "
+                f"{self.at}; continue there, or name another file by --journal"
+            )
         return run
 
     def _no_journal(self) -> JournalError:
@@ -133,18 +149,22 @@ class Journal:
         key, what = str(line.get("send")), line.get("is")
         if what == "leaving":
             self._before[key] = self.fates.get(key)
-            self.fates[key] = Fate("unknown")
+            self.fates[key] = Fate("unknown", at=str(line.get("at") or ""))
         elif what == "back":  # of what this attempt was; one before it may have left all the same
             before = self._before.pop(key, None)
             self.fates.pop(key, None)
             if before is not None:
                 self.fates[key] = before
         elif what == "sent":
-            self.fates[key] = Fate("sent", str(line.get("id")))
+            self.fates[key] = Fate("sent", str(line.get("id")), at=self._where(key))
         elif what == "failed":
-            self.fates[key] = Fate("failed", "", line.get("code"), str(line.get("text") or ""))
+            code, text = line.get("code"), str(line.get("text") or "")
+            self.fates[key] = Fate("failed", "", code, text, self._where(key))
         else:
             raise JournalError(f"{self.path}: it has an entry that this version does not know")
+
+    def _where(self, key: str) -> str:
+        return self.fates[key].at if key in self.fates else ""
 
     def _note(self, line: Mapping[str, Any]) -> None:
         self._write(line)
@@ -152,16 +172,17 @@ class Journal:
 
     def _write(self, line: Mapping[str, Any]) -> None:
         whole = json.dumps(line, separators=(",", ":")).encode() + b"\n"
-        while whole:
-            whole = whole[os.write(self._file, whole) :]
-        os.fsync(self._file)
+        with self._able("written"):
+            while whole:
+                whole = whole[os.write(self._file, whole) :]
+            os.fsync(self._file)
 
     def leaving(self, key: str) -> None:
         """This send is about to leave. On the disk when it returns."""
-        self._note({"send": key, "is": "leaving"})
+        self._note({"send": key, "is": "leaving", **({"at": self.at} if self.at else {})})
 
     def back(self, key: str) -> None:
-        """It surely did not leave, or WhatsApp did not take it for now: it may be tried again."""
+        """This attempt surely did not leave, or was not taken: the send may be tried again."""
         self._note({"send": key, "is": "back"})
 
     def sent(self, key: str, id_: str) -> None:

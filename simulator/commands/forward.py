@@ -16,7 +16,7 @@ from .reporting import wants_colour
 if TYPE_CHECKING:
     from wa_fsm.policy import Policy
 
-    from ..forward import Item, Mapped, Report
+    from ..forward import Forwarder, Item, Mapped, Report
     from ..outcome import Run
 
 _NUMBER = re.compile("[0-9]{1,40}")
@@ -274,29 +274,33 @@ def _live(
     make = _sender_maker(options["base_url"])
     path = Path(options["journal"] or f"{file}.journal")
     try:
-        journal = Journal(path, digest(run.case, items))
+        with Journal(path, digest(run.case, items), _origin(options["base_url"])) as journal:
+            if options["statuses"]:
+                count = settled(journal, _lines(options["statuses"]))
+                click.echo(f"settled by their status: {count}", err=True)
+            forwarder = Forwarder(
+                run,
+                items,
+                mapped,
+                journal,
+                make,
+                time.monotonic,
+                time.sleep,
+                options["speed"],
+                again=options["resend_unknown"],
+            )
+            reports = _all_told(run, forwarder)
     except JournalError as error:
         raise click.ClickException(str(error)) from None
-    with journal:
-        if options["statuses"]:
-            count = settled(journal, _lines(options["statuses"]))
-            click.echo(f"settled by their status: {count}", err=True)
-        forwarder = Forwarder(
-            run,
-            items,
-            mapped,
-            journal,
-            make,
-            time.monotonic,
-            time.sleep,
-            options["speed"],
-            again=options["resend_unknown"],
-        )
-        try:
-            reports = [_told(run, report) for report in forwarder.reports()]
-        finally:
-            forwarder.close()
     return _summed(reports, path)
+
+
+def _origin(base_url: str) -> str:
+    """The host that requests go to, whatever the version of the API, and without a password."""
+    import httpx
+
+    url = httpx.URL(base_url)
+    return f"{url.scheme}://{url.netloc.decode()}"
 
 
 def _sender_maker(base_url: str) -> Any:
@@ -329,6 +333,17 @@ def _sender_maker(base_url: str) -> Any:
 def _lines(path: str) -> Iterator[bytes]:
     with open(path, "rb") as file:
         yield from (line for line in file if line.strip())
+
+
+def _all_told(run: Run, forwarder: Forwarder) -> list[Report]:
+    from ..journal import JournalError
+
+    try:
+        return [_told(run, report) for report in forwarder.reports()]
+    except JournalError as error:  # what cannot be noted could be sent twice
+        raise JournalError(f"{error}; nothing more was sent") from None
+    finally:
+        forwarder.close()
 
 
 def _told(run: Run, report: Report) -> Report:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import traceback
 from datetime import timedelta
 from typing import Any
@@ -121,11 +123,34 @@ def test_the_last_reading_holds_while_the_account_cannot_be_read(
         account.refresh()
 
 
+ODD = [
+    b"[" * 100_000,
+    b'{"data":[],"paging":{"next":"https://[::1"}}',
+    b'{"data":[],"paging":{"next":"https://elsewhere.example/x"}}',
+    b'{"data":{}}',
+    b"\xff",
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_answer_is_an_account_that_cannot_be_read(
+    graph: Loopback, account: AccountTemplates, clock: ManualClock, odd: bytes
+) -> None:
+    """Whatever is wrong with it: the last reading holds."""
+    status(account, "hello")
+    graph.script += [(200, odd)] * 2
+    clock.advance(timedelta(hours=2))
+    assert status(account, "hello") == "approved"
+    with pytest.raises(TemplatesUnavailable):
+        account.refresh()
+
+
 @pytest.mark.parametrize(
-    "scripted", [(500, error(2)), (200, b"[]"), (200, b"x"), (401, error(190))]
+    "scripted",
+    [(500, error(2)), (200, b"[]"), (200, b"x"), (401, error(190)), *((200, odd) for odd in ODD)],
 )
 def test_before_the_first_reading_nobody_can_say(
-    graph: Loopback, account: AccountTemplates, scripted: Any
+    graph: Loopback, account: AccountTemplates, clock: ManualClock, scripted: Any
 ) -> None:
     """An account that cannot be read is not one without templates."""
     graph.script.append(scripted)
@@ -133,7 +158,64 @@ def test_before_the_first_reading_nobody_can_say(
         status(account, "hello")
     shown = "".join(traceback.format_exception(caught.value)) + repr(account) + str(vars(account))
     assert SECRET not in shown
+    clock.advance(timedelta(seconds=5))
     assert status(account, "hello") == "approved"
+
+
+def test_a_question_asks_the_account_once(
+    graph: Loopback, account: AccountTemplates, clock: ManualClock
+) -> None:
+    """While it was never read and cannot be, it is asked again only after a pause."""
+    gate = gate_of(account, clock)
+    graph.script += [(500, error(2))] * 2
+    for asked in (1, 1, 2):
+        with pytest.raises(TemplatesUnavailable):
+            gate.check(NUMBER, ANA, Template("hello", "en_US"))
+        assert len(graph.log) == asked
+        clock.advance(timedelta(seconds=3))
+
+
+def test_who_waited_for_the_first_reading_shares_its_failure(
+    graph: Loopback, account: AccountTemplates
+) -> None:
+    """Each of them trying in turn would wait for as many answers as there are threads."""
+    graph.script += [(500, error(2))] * 8
+    graph.slow, said = 0.2, list[str]()
+
+    def ask() -> None:
+        try:
+            status(account, "hello")
+        except TemplatesUnavailable as unavailable:
+            said.append(str(unavailable))
+
+    asking = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    assert said == [f"the templates of account {WABA} cannot be read: HTTP 500"] * 8
+    assert len(graph.log) == 1
+
+
+def test_a_reading_holds_up_nobody_who_has_the_last_one(
+    graph: Loopback, account: AccountTemplates, clock: ManualClock
+) -> None:
+    """Webhooks are learnt meanwhile, and stand above what is being read."""
+    gate, hello = gate_of(account, clock), Template("hello", "en_US")
+    account.refresh()
+    graph.script.append("hang")
+    reading = threading.Thread(target=account.refresh)
+    reading.start()
+    while len(graph.log) < 4:
+        time.sleep(0.001)
+    clock.advance(timedelta(seconds=1))
+    gate.record(TemplateStatus("hello", "paused", clock(), "en_US"))
+    assert gate.check(NUMBER, ANA, FreeForm()).reason == "history_unknown"
+    assert gate.check(NUMBER, ANA, hello).error_code == 132015
+    assert reading.is_alive()
+    graph.free.set()
+    reading.join()
+    assert gate.check(NUMBER, ANA, hello).error_code == 132015
 
 
 def gate_of(account: AccountTemplates, clock: ManualClock) -> Gatekeeper:

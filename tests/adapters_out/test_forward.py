@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -104,7 +105,7 @@ def test_a_token_that_whatsapp_repeats_is_not_shown(scenario: Path, graph: Loopb
     graph.script += [(401, wrong)] * 4
     came = live(scenario, graph)
     journal = scenario.with_name("answer.yaml.journal").read_text("utf-8")
-    assert "failed: 190 Malformed access token …" in came.output
+    assert "not taken: 190 Malformed access token …" in came.output
     assert SECRET not in came.output + journal
 
 
@@ -465,6 +466,91 @@ def test_what_never_arrived_is_tried_by_the_next_call(
     assert texts(graph) == EXPECTED
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (401, error(190)),
+        (401, error(0)),
+        (403, error(10)),
+        (403, error(200)),
+        (404, b"<h1>Not Found</h1>"),
+        (403, b"no access from here"),
+        (301, b"", {"Location": "/elsewhere"}),
+    ],
+)
+def test_a_wrong_token_or_address_is_no_refusal_of_a_message(
+    scenario: Path, graph: Loopback, answer: Any
+) -> None:
+    """The same command with the right one sends them all."""
+    graph.script += [answer] * 4
+    came = live(scenario, graph)
+    assert (came.exit_code, came.output.splitlines()[-1]) == (1, "2 not sent, 4 not taken")
+    assert live(scenario, graph).exit_code == 0
+    assert texts(graph) == EXPECTED * 2
+
+
+def test_what_went_elsewhere_was_not_sent_here(scenario: Path, graph: Loopback) -> None:
+    """The journal of a rehearsal is refused; another version of the API is the same place."""
+    live(scenario, graph)
+    with Loopback() as other:
+        came = live(scenario, other)
+        assert (came.exit_code, other.log) == (1, [])
+        assert f"is of what went to {graph.url}, and not to {other.url};" in came.output
+    came = live(scenario, graph, "--base-url", f"{graph.url.replace('//', '//me:secret@')}/v25.0")
+    assert (came.exit_code, len(graph.log)) == (0, 4), came.output
+    assert "secret" not in scenario.with_name("answer.yaml.journal").read_text("utf-8")
+
+
+def test_a_journal_that_does_not_say_where_goes_on(scenario: Path, graph: Loopback) -> None:
+    """Earlier versions did not note it; what they sent must not be sent twice."""
+    live(scenario, graph)
+    journal = scenario.with_name("answer.yaml.journal")
+    noted = journal.read_text("utf-8")
+    journal.write_text(noted.replace(f',"at":"{graph.url}"', ""), "utf-8")
+    assert graph.url not in journal.read_text("utf-8") != noted
+    assert live(scenario, graph).output.splitlines()[-1] == "4 sent earlier, 2 not sent"
+
+
+class FullDisk:
+    """The module `os` of a system with room for so many bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def write(self, file: int, content: bytes) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        count = os.write(file, content[: self.room])
+        self.room -= count
+        return count
+
+
+@pytest.mark.parametrize("room", range(0, 500, 35))
+def test_a_full_disk_stops_it_in_one_sentence(
+    scenario: Path, graph: Loopback, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """Every wamid is shown, also one that cannot be noted, and later nothing is sent twice."""
+    with monkeypatch.context() as patched:
+        patched.setattr("wa_sim.journal.os", FullDisk(room))
+        came = live(scenario, graph)
+    assert (came.exit_code, came.exc_info and came.exc_info[0]) == (1, SystemExit), came.output
+    assert "answer.yaml.journal: cannot be written: No space left on device" in came.output
+    ids = [f"wamid.{n:05}" for n in range(1, len(graph.log) + 1)]
+    assert re.findall(r"wamid\.[0-9]{5}", came.output) == ids
+    live(scenario, graph)
+    assert texts(graph) == EXPECTED
+
+
+def test_a_journal_that_cannot_be_kept_sends_nothing(scenario: Path, graph: Loopback) -> None:
+    """Such as one in `/dev/null`."""
+    came = live(scenario, graph, "--journal", os.devnull)
+    assert (came.exit_code, graph.log) == (1, [])
+    assert f"Error: {os.devnull}: cannot be written: " in came.output
+
+
 def status(callback: str, said: str, id_: str = "wamid.x") -> bytes:
     """A webhook body with one status."""
     one: dict[str, Any] = {
@@ -536,6 +622,54 @@ def test_the_unknown_is_sent_again_when_asked(scenario: Path, graph: Loopback) -
     assert texts(graph) == [*EXPECTED, EXPECTED[0]]
     assert live(scenario, graph, "--resend-unknown").exit_code == 0
     assert len(graph.log) == 5
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [(400, error(131026))],
+        [(401, error(190))],
+        [(503, error(131016))] * 5,
+        [(503, error(131016)), (400, error(131026))],
+        ["drop"],
+    ],
+)
+def test_what_may_have_left_is_unknown_whatever_becomes_of_its_resend(
+    scenario: Path,
+    graph: Loopback,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: list[Any],
+) -> None:
+    """A second attempt that failed says nothing of the first; its status does."""
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    graph.script.append("drop")
+    live(scenario, graph)
+    graph.script += answers
+    came = live(scenario, graph, "--resend-unknown")
+    assert (came.exit_code, came.output.count("  unknown: ")) == (1, 1), came.output
+    assert "  unknown: it may have left earlier\n" in live(scenario, graph).output
+    statuses = tmp_path / "hooks.jsonl"
+    statuses.write_bytes(status(graph.sends[0]["biz_opaque_callback_data"], "delivered"))
+    came = live(scenario, graph, "--statuses", str(statuses))
+    assert (came.exit_code, "settled by their status: 1" in came.output) == (0, True), came.output
+
+
+def test_a_resend_that_never_arrived_may_be_tried_again(
+    scenario: Path, graph: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is neither failed nor forgotten."""
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    graph.script.append("drop")
+    live(scenario, graph)
+    with monkeypatch.context() as patched:
+        patched.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        patched.setenv("NO_PROXY", "")
+        came = live(scenario, graph, "--resend-unknown")
+    assert "unknown: it may have left earlier; now not taken: WhatsApp was not r" in came.output
+    assert (came.exit_code, len(graph.log)) == (1, 4)
+    assert live(scenario, graph, "--resend-unknown").exit_code == 0
+    assert texts(graph) == [*EXPECTED, EXPECTED[0]]
 
 
 def test_an_attempt_that_came_back_leaves_the_one_before_unknown(tmp_path: Path) -> None:

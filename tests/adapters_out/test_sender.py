@@ -401,3 +401,10 @@ def test_a_redirect_is_not_followed(graph: Loopback, sender: CloudApiSender) -> 
 def test_httpx_is_all_it_needs(sender: CloudApiSender) -> None:
     """Its client can be given a transport, for tests and proxies."""
     assert isinstance(sender._client, httpx.Client)
+
+
+@pytest.mark.parametrize("tries", [0, -1])
+def test_a_message_takes_a_try(gate: Gatekeeper, tries: int) -> None:
+    """Without one nothing could be sent; it is said when the sender is made."""
+    with pytest.raises(ValueError, match="`tries` is at least 1"):
+        CloudApiSender(gate, NUMBER, token=SECRET, tries=tries)

@@ -95,7 +95,7 @@ class CloudApiSender:
         jitter: see ``back_off``.
 
     Raises:
-        ValueError: there is no token, or `base_url` is no address.
+        ValueError: there is no token, `base_url` is no address, or `tries` is less than one.
     """
 
     def __init__(
@@ -113,6 +113,8 @@ class CloudApiSender:
         sleep: Sleep = time.sleep,
         jitter: Seconds = random.random,
     ) -> None:
+        if tries < 1:
+            raise ValueError(f"`tries` is at least 1, got {tries}")
         self.number = number
         self._url = f"{address_of(base_url)}/{number}/messages"
         self._door, self._tries = Door(gate, Graph(direct_send=direct_send)), tries

@@ -6,6 +6,7 @@ House rules:
   that the gatekeeper learnt after the reading stands above it.
 * An account that cannot be read is no account without templates. Before the first reading the
   question cannot be answered (``TemplatesUnavailable``); later the last reading holds.
+* Whoever reads the account holds up those who need its first reading, and nobody else.
 * The token comes from the environment, and stands in no log, representation or exception. Links to
   further pages carry it too, so they are not followed: only their cursor is taken.
 
@@ -38,6 +39,7 @@ from wa_fsm.templates import Templates, plain_language
 
 BASE_URL: Final = "https://graph.facebook.com/v24.0"
 _AGAIN: Final = timedelta(minutes=1)
+_SOON: Final = timedelta(seconds=5)  # the pause while there is no reading that could hold
 _MOST_PAGES: Final = 1000
 # What Meta calls sendable beside APPROVED; what it may call in future is not.
 _SENDABLE: Final = frozenset({"approved", "reinstated", "flagged"})
@@ -85,9 +87,11 @@ class AccountTemplates:
         self._client = httpx.Client(
             auth=Bearer(token), transport=transport, timeout=timeout, follow_redirects=False
         )
-        self._lock = threading.Lock()
+        self._reading = threading.Lock()  # held while the account is read
+        self._lock = threading.Lock()  # over what is known, and never held for long
         self._read_at: datetime | None = None
         self._tried_at: datetime | None = None
+        self._failed: tuple[datetime, str] | None = None  # the last try, and why
         self._listed: Listed = {}
         self._categories: dict[str, str] = {}
         self._learnt: tuple[Status, ...] = ()
@@ -112,67 +116,74 @@ class AccountTemplates:
         Raises:
             TemplatesUnavailable: it cannot be read; the last reading holds.
         """
-        with self._lock:
+        with self._reading:
             return self._refresh()
 
     def _refresh(self) -> int:
         begun = self._tried_at = self._now()
+        try:
+            listed, categories, count = self._all_pages()
+        except TemplatesUnavailable as error:
+            self._failed = self._now(), str(error)
+            raise
+        with self._lock:
+            self._listed, self._categories = listed, categories
+            self._build(begun)
+            self._read_at = begun  # at last: from now on nobody waits
+        return count
+
+    def _all_pages(self) -> tuple[Listed, dict[str, str], int]:
         listed: Listed = {}
         categories: dict[str, str] = {}
         count, cursor = 0, ""
         seen: set[str] = set()
         for _ in range(_MOST_PAGES):
-            body = self._get(cursor)
-            for entry in body["data"]:
+            entries, cursor = self._get(cursor)
+            for entry in entries:
                 count += _take(listed, categories, entry)
-            cursor = _next_cursor(body)
             if not cursor or cursor in seen:
                 break
             seen.add(cursor)
-        self._listed, self._categories, self._read_at = listed, categories, begun
-        self._build()
-        return count
+        return listed, categories, count
 
-    def _get(self, cursor: str) -> Mapping[str, Any]:
+    def _get(self, cursor: str) -> tuple[list[Any], str]:
+        """The entries of one page, and the cursor of the next."""
         params = {"fields": "name,language,status,category", "limit": str(self._page)}
         if cursor:
             params["after"] = cursor
         try:
             response = self._client.get(self._url, params=params)
             body = response.json() if response.status_code == 200 else None
-        except (httpx.HTTPError, ValueError) as error:
-            raise TemplatesUnavailable(
-                f"the templates of account {self.waba} cannot be read: {type(error).__name__}"
-            ) from None
-        if not isinstance(body, dict) or not isinstance(body.get("data"), list):
-            raise TemplatesUnavailable(
-                f"the templates of account {self.waba} cannot be read: HTTP {response.status_code}"
-            )
-        return body
+            if isinstance(body, dict) and isinstance(body.get("data"), list):
+                return body["data"], _next_cursor(body)
+            why = f"HTTP {response.status_code}"
+        except (httpx.HTTPError, ValueError, KeyError, RecursionError) as error:
+            why = type(error).__name__
+        raise TemplatesUnavailable(f"the templates of account {self.waba} cannot be read: {why}")
 
     def _fresh(self) -> None:
-        """Read the account if that is due. Only one thread does; the others go on with what is."""
-        if not self._due():
-            return
-        if not self._lock.acquire(blocking=self._read_at is None):
-            return
-        try:
-            if self._due():
-                self._refresh()
-        except TemplatesUnavailable:
-            if self._read_at is None:
-                raise
-        finally:
-            self._lock.release()
-        if self._read_at is None:
-            raise TemplatesUnavailable(f"the templates of account {self.waba} are not read yet")
+        """Read the account if that is due. Only one thread does; the others go on with what is.
+
+        Before the first reading there is nothing to go on with, so they wait. If it fails it failed
+        for all of them: the account is not asked again for each.
+        """
+        if self._due() and self._reading.acquire(blocking=self._read_at is None):
+            try:
+                if self._due():
+                    self._refresh()
+            except TemplatesUnavailable:
+                pass  # noted, and said below where no reading holds
+            finally:
+                self._reading.release()
+        if self._read_at is None and self._failed is not None:
+            raise TemplatesUnavailable(self._failed[1])
 
     def _due(self) -> bool:
         now = self._now()
-        if self._read_at is not None and now - self._read_at < self._max_age:
-            return False
         if self._read_at is None:
-            return True
+            return self._failed is None or now - self._failed[0] >= _SOON
+        if now - self._read_at < self._max_age:
+            return False
         return self._tried_at is None or now - self._tried_at >= min(_AGAIN, self._max_age)
 
     # -- following -------------------------------------------------------------------------------
@@ -183,19 +194,18 @@ class AccountTemplates:
         row = Status(event.name, language, event.status, event.at, self._now(), 0)
         with self._lock:
             self._learnt = (*self._learnt, row)
-            self._build()
+            self._build(self._read_at)
 
     def following(self, learnt: Sequence[Status]) -> Registry:
         """This registry, told of all statuses that a gatekeeper's store has learnt."""
         with self._lock:
             self._learnt = tuple(dict.fromkeys((*self._learnt, *learnt)))
-            self._build()
+            self._build(self._read_at)
         return self
 
-    def _build(self) -> None:
+    def _build(self, read: datetime | None) -> None:
         """The listing, and above it what was learnt after the listing was read."""
         templates = Templates(self._listed, self._categories)
-        read = self._read_at
         since = None if read is None else read.replace(microsecond=0)  # webhooks tell whole seconds
         for row in self._learnt:
             if since is None or row.at >= since:
@@ -257,7 +267,11 @@ def _take(listed: Listed, categories: dict[str, str], entry: Any) -> int:
 
 
 def _next_cursor(body: Mapping[str, Any]) -> str:
-    """The cursor of the next page; empty at the last one, which has cursors but no ``next``."""
+    """The cursor of the next page; empty at the last one, which has cursors but no ``next``.
+
+    Raises:
+        ValueError, KeyError: there is a next page, and no way to it.
+    """
     paging = body.get("paging")
     if not isinstance(paging, dict) or not isinstance(paging.get("next"), str):
         return ""
@@ -265,4 +279,5 @@ def _next_cursor(body: Mapping[str, Any]) -> str:
     after = cursors.get("after") if isinstance(cursors, dict) else None
     if isinstance(after, str) and after:
         return after
-    return parse_qs(urlsplit(paging["next"]).query).get("after", [""])[0]
+    (after,) = parse_qs(urlsplit(paging["next"]).query)["after"]
+    return after
