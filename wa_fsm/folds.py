@@ -293,6 +293,6 @@ def tidy(policy: Policy, store: Store, number: str, contact: str) -> int:
     snapshot = history.snapshot(cut)
     for name in known.names:
         own = [fact for fact in old if fact.contact == name]
-        if own or name == contact:
+        if own:
             store.fold(number, name, snapshot, own)
     return len(old)

@@ -466,6 +466,15 @@ def test_a_fold_leaves_what_has_changed(store):
     assert [o.id for o in store.openers(NINE - DAY, NINE + DAY)] == ["in.1"]
 
 
+def test_a_fold_brings_nobody_back(store):
+    """Who was forgotten between the reading and the fold leaves no snapshot."""
+    wrote(store, fact("1"), fact("2", NINE + 9 * DAY))
+    assert store.forget(["ana"])
+    store.fold(N, "ana", snapshot(NINE + DAY), [fact("1")])
+    assert store.read(N, "ana").snapshot is None
+    assert list(store.keys()) == []
+
+
 def test_an_older_fold_changes_nothing(store):
     """Of two that fold at once the one that reaches further stays, whichever comes first."""
     wrote(store, fact("1"), fact("2", NINE + HOUR))

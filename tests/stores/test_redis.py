@@ -8,7 +8,19 @@ import redis
 from tests.servers import PASSWORD, Proxy
 from tests.stores.faults import fork_and_write, sentence, together, unavailable, unused_port
 from tests.stores.fixtures import server_for
-from tests.stores.rows import DAY, HOUR, NINE, N, claim, fact, facts_of, logged, snapshot, wrote
+from tests.stores.rows import (
+    DAY,
+    HOUR,
+    NINE,
+    N,
+    claim,
+    fact,
+    facts_of,
+    logged,
+    snapshot,
+    status,
+    wrote,
+)
 from wa_fsm import CustomerMessage, FreeForm
 from wa_fsm.gatekeeper import Gatekeeper
 from wa_fsm.stores import StoreRefused, open_store, redis_scripts
@@ -336,3 +348,45 @@ def test_a_forgotten_person_leaves_no_key_behind(uri, client):
     assert store.forget(["ana"]) == 4
     names = set(client.scan_iter(prefix(uri) + "*"))
     assert names == {(prefix(uri) + name).encode() for name in ("meta", "numbers")}
+
+
+def test_a_log_that_is_not_synced_while_it_is_rewritten_is_not_durable(uri, config):
+    """For as long as the server writes its log anew it would acknowledge what is not on disk."""
+    config("no-appendfsync-on-rewrite", "yes")
+    with pytest.raises(StoreRefused, match="no-appendfsync-on-rewrite = yes"):
+        opened(uri)
+
+
+def test_a_server_that_was_emptied_is_told(uri, client):
+    """Nothing is learnt into what is no store, and the sentence says what to do."""
+    store = opened(uri)
+    client.flushall()
+    for call in (
+        lambda: store.read(N, "ana"),
+        lambda: wrote(store, fact()),
+        lambda: store.write(Batch([fact()], log=[logged("1")])),
+    ):
+        assert "has no store under `" in unavailable(call)
+    assert client.dbsize() == 0
+    opened(uri)
+    assert wrote(store, fact()).new == 1
+
+
+def test_statuses_of_an_older_copy_have_another_number(uri, client):
+    """After a failover to a server that lacks the newest status, another one is seen as such."""
+    store = opened(uri)
+    store.write(Batch(statuses=[status()]))
+    first = store.read(N, "ana").statuses
+    prefix = store._prefix
+    client.delete(f"{prefix}statuses")
+    client.hdel(f"{prefix}meta", "statuses")
+    store.write(Batch(statuses=[status(status="paused")]))
+    assert store.read(N, "ana").statuses == store.statuses()[0] != first
+
+
+@pytest.mark.parametrize("password", ["12/sscret", "a@b/sscret"])
+def test_a_password_that_is_not_escaped_is_not_shown(password):
+    """A part of it would be taken for the address."""
+    with pytest.raises(ValueError, match="%2F") as caught:
+        open_store(f"redis://:{password}@127.0.0.1:6379/0")
+    assert "sscret" not in str(caught.value)

@@ -23,11 +23,12 @@ from tests.stores.rows import (
     logged,
     same,
     snapshot,
+    status,
     wrote,
 )
 from wa_fsm.clock import ManualClock
 from wa_fsm.stores import StoreRefused, StoreUnavailable, open_store, sqlite_pool, sqlite_schema
-from wa_fsm.stores.base import Batch, KeySnapshot
+from wa_fsm.stores.base import Batch, Began, KeySnapshot
 from wa_fsm.stores.sqlite import SqliteStore
 from wa_fsm.stores.turns import Turnstile
 
@@ -135,6 +136,28 @@ def test_a_schema_that_became_newer_is_refused(gate, path, monkeypatch):
     gate._pool.here().look_again = 0.0  # as when the hundredth of a second is over
     with pytest.raises(StoreRefused, match="newer version"):
         gate.read(N, "ana")
+
+
+def test_statuses_of_another_file_have_another_number(gate, path):
+    """Where a file with as many statuses takes the place of one, they are read anew."""
+    gate.write(Batch(statuses=[status()]))
+    first = gate.read(N, "ana").statuses
+    other = SqliteStore(str(path.with_name("other.db")), NOW)
+    other.write(Batch(statuses=[status(status="paused")]))
+    other.close()
+    os.replace(path.with_name("other.db"), path)
+    gate._pool.here().look_again = 0.0  # as when the hundredth of a second is over
+    assert gate.read(N, "ana").statuses != first
+    assert [row.status for row in gate.statuses()[1]] == ["paused"]
+
+
+def test_an_import_of_another_process_moves_the_beginning(gate, path):
+    """Of a stranger nobody can tell what came before the beginning, so it is read anew."""
+    other = SqliteStore(str(path), NOW)
+    other.load([Began(NINE - 9 * DAY)])
+    other.close()
+    gate.read(N, "stranger")
+    assert gate.began == NINE - 9 * DAY
 
 
 def test_an_empty_file_may_become_a_new_store(path):

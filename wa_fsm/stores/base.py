@@ -214,7 +214,8 @@ class Known(NamedTuple):
         names: all names of the contact that the store knows, the asked one included, sorted.
         facts: every fact of these names, in no order.
         snapshot: the fold that the facts go on from; None where nothing was folded.
-        statuses: changes whenever a template status is learnt; compare to ``Store.statuses``.
+        statuses: changes whenever a template status is learnt, and when another store stands in the
+            place of this one; compare to ``Store.statuses``.
     """
 
     names: tuple[str, ...]
@@ -293,7 +294,8 @@ class Store(Protocol):
         """Put `snapshot` in the place of the `folded` facts of one name, atomically.
 
         Facts that are no longer exactly as given stay. A snapshot that reaches no further than
-        the one that is there changes nothing: another fold has been quicker.
+        the one that is there changes nothing: another fold has been quicker. Where all of the given
+        facts have gone and no snapshot is there, the contact was forgotten: nothing is written.
         """
 
     def keys(self) -> Iterator[tuple[str, str]]:

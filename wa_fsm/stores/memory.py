@@ -196,14 +196,19 @@ class MemoryStore:
             return dict(self._counts)
 
     def fold(self, number: str, contact: str, snapshot: Snapshot, folded: Sequence[Fact]) -> None:
-        """Put a snapshot in the place of facts."""
+        """Put a snapshot in the place of facts, unless another fold went as far meanwhile.
+
+        Of a contact who was forgotten meanwhile nothing is written.
+        """
         with self._lock:
             kept = self._snapshots.get((number, contact))
             if kept is not None and kept.until >= snapshot.until:
-                return  # another fold went as far meanwhile
-            self._snapshots[number, contact] = snapshot
+                return
             facts = self._facts.get((number, contact), {})
             gone = [fact for fact in folded if facts.get((fact.role, fact.id)) == fact]
+            if kept is None and folded and not gone:
+                return
+            self._snapshots[number, contact] = snapshot
             for fact in gone:
                 del facts[fact.role, fact.id]
             self._drop_openers(gone)

@@ -17,6 +17,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from random import randint
 from typing import Any, Final, Self
 
 from redis import exceptions
@@ -157,7 +158,9 @@ class RedisStore:
             keys.append(self._name("facts:", pair))
             values += ("fact", pair, field_of(fact), fact_texts(fact)[0])
         for status in batch.statuses:
-            values += ("status", status_text(status))
+            # The number of the statuses grows by random steps: a server that an older copy takes
+            # the place of must not come to the same number with other statuses.
+            values += ("status", status_text(status), randint(1, 1_000_000))
         for link in batch.links:
             keys += (self._name("links:", escaped(name)) for name in (link.a, link.b))
             values += ("link", link_text(link))
@@ -195,10 +198,13 @@ class RedisStore:
 
     def statuses(self) -> tuple[int, Sequence[Status]]:
         """All template statuses."""
-        with self._wire.client() as client:
-            found = [status_of(text) for text in _got(client.smembers(self._name("statuses")))]
+        with self._wire.client() as client, client.pipeline(transaction=True) as both:
+            both.smembers(self._name("statuses"))
+            both.hget(self._name("meta"), "statuses")
+            texts, number = both.execute()
+        found = [status_of(text) for text in texts]
         found.sort(key=lambda row: (row.arrived, row.order, row.name, row.language))
-        return len(found), found
+        return int(number or len(found)), found
 
     def openers(self, since: datetime, until: datetime) -> Iterator[Opener]:
         """Facts that may open, in order, page by page."""

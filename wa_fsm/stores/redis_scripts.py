@@ -7,11 +7,11 @@ House rules:
 * A fact is the text ``arrived order at opens_at data``, decimal but for the data.
 * Texts are compared byte by byte here: Lua's own comparison follows the server's locale.
 
-Keys, after the prefix: ``meta`` (version, began) · ``facts:PAIR`` (hash of fields) · ``snapshots``
-(hash of pairs) · ``keys`` (pairs, sorted) · ``numbers`` · ``openers`` (by ms, ``PAIR NUL FIELD``) ·
-``links`` and ``links:NAME`` (``how NUL a NUL b``) · ``statuses`` · ``claims`` (by ms,
-``PAIR NUL opener``) and ``done`` · ``log`` (hash), ``log:time``, ``log:of:NAME`` (ids by ms),
-``log:outcomes``, ``log:sends:MESSAGE`` (ids) · ``counts``.
+Keys, after the prefix: ``meta`` (version, began, and the number of the statuses) · ``facts:PAIR``
+(hash of fields) · ``snapshots`` (hash of pairs) · ``keys`` (pairs, sorted) · ``numbers`` ·
+``openers`` (by ms, ``PAIR NUL FIELD``) · ``links`` and ``links:NAME`` (``how NUL a NUL b``) ·
+``statuses`` · ``claims`` (by ms, ``PAIR NUL opener``) and ``done`` · ``log`` (hash), ``log:time``,
+``log:of:NAME`` (ids by ms), ``log:outcomes``, ``log:sends:MESSAGE`` (ids) · ``counts``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from __future__ import annotations
 from typing import Final
 
 from wa_fsm.stores.base import WINDOW_REFUSALS
+
+GONE: Final = "WAFSMGONE"
+"""How an error begins that says that there is no store any more: the server was emptied."""
 
 MIGRATIONS: Final[dict[int, str]] = {}
 """From a version to the script that makes the next one of it, ``version`` included. KEYS: none;
@@ -73,9 +76,17 @@ local function less(a, b)
 end
 """
 
+_THERE: Final = f"""
+local prefix = ARGV[1]
+if redis.call('HEXISTS', prefix .. 'meta', 'began') == 0 then
+  return redis.error_reply('{GONE} no store')
+end
+"""
+
 FACT: Final = (
-    """
-local prefix, pair, field, fact, opens = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+    _THERE
+    + """
+local pair, field, fact, opens = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local facts, opener = prefix .. 'facts:' .. pair, pair .. '\\0' .. field
 local new = redis.call('HSETNX', facts, field, fact)
 if new == 0 then
@@ -115,8 +126,9 @@ end
 """
 
 WRITE: Final = (
-    _LESS
-    + "local prefix, k, i, new = ARGV[1], 1, 2, 0"
+    _THERE
+    + _LESS
+    + "local k, i, new = 1, 2, 0"
     + _DROP_LOG
     + """
 local function key() k = k + 1; return KEYS[k - 1] end
@@ -143,7 +155,12 @@ function learn.fact()
     redis.call('ZREM', openers, pair .. '\\0' .. field)
   end
 end
-function learn.status() new = new + redis.call('SADD', statuses, arg()) end
+function learn.status()
+  local status, step = arg(), arg()
+  local fresh = redis.call('SADD', statuses, status)
+  if fresh == 1 then redis.call('HINCRBY', prefix .. 'meta', 'statuses', step) end
+  new = new + fresh
+end
 function learn.link()
   local a, b, link = key(), key(), arg()
   redis.call('SADD', links, link)
@@ -218,15 +235,17 @@ return new
 """KEYS: the nine fixed ones, then what each step takes. ARGV: the prefix, then
 steps by name with their values."""
 
-READ: Final = """
-local prefix, number, contact = ARGV[1], ARGV[2], ARGV[3]
+READ: Final = (
+    _THERE
+    + """
+local number, contact = ARGV[2], ARGV[3]
+local meta = redis.call('HMGET', prefix .. 'meta', 'began', 'statuses')
+local began, statuses = meta[1], meta[2] or redis.call('SCARD', prefix .. 'statuses')
 if redis.call('EXISTS', prefix .. 'links:' .. contact) == 0 then
   local pair = number .. '\\0' .. contact
   local facts = redis.call('HGETALL', prefix .. 'facts:' .. pair)
   local count, snapshot = #facts / 2, redis.call('HGET', prefix .. 'snapshots', pair) or ''
-  local began = redis.call('HGET', prefix .. 'meta', 'began')
-  local head = redis.call('SCARD', prefix .. 'statuses') .. '\\0' .. began .. '\\0' .. contact
-    .. '\\0' .. snapshot .. '\\0' .. count
+  local head = table.concat({statuses, began, contact, snapshot, count}, '\\0')
   return count == 0 and head or head .. '\\0' .. table.concat(facts, '\\0')
 end
 local names, seen, i = {contact}, {[contact] = true}, 1
@@ -245,9 +264,7 @@ while i <= #names do
   end
   i = i + 1
 end
-local out = {
-  redis.call('SCARD', prefix .. 'statuses'), redis.call('HGET', prefix .. 'meta', 'began')
-}
+local out = {statuses, began}
 for _, name in ipairs(names) do
   local pair = number .. '\\0' .. name
   local facts = redis.call('HGETALL', prefix .. 'facts:' .. pair)
@@ -258,6 +275,7 @@ for _, name in ipairs(names) do
 end
 return table.concat(out, '\\0')
 """
+)
 
 CLAIM: Final = """
 local claims, done = KEYS[1], KEYS[2]
@@ -294,6 +312,7 @@ for i = 4, #ARGV, 2 do
   if redis.call('HGET', facts, ARGV[i]) == ARGV[i + 1] then gone[#gone + 1] = ARGV[i] end
 end
 local kept = redis.call('HGET', snapshots, pair)
+if not kept and #ARGV > 3 and #gone == 0 then return 0 end
 if kept then
   local before = tonumber(string.match(kept, '^%[(%-?%d+)'))
   if before > until_ms then return 0 end

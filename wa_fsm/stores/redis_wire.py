@@ -20,6 +20,7 @@ from redis.retry import Retry
 
 from wa_fsm.stores import options
 from wa_fsm.stores.base import StoreError, StoreRefused, StoreUnavailable
+from wa_fsm.stores.redis_scripts import GONE
 
 CONNECT_TIMEOUT: Final = 5
 ANSWER_TIMEOUT: Final = 15
@@ -82,6 +83,8 @@ class Wire:
         self._of: dict[int, deque[_Line]] = {}
         try:
             parts = urlsplit(uri)
+            if parts.scheme != "unix" and "@" in parts.path:
+                raise ValueError("a part of the password would be taken for the database")
             self.where = f"Redis at {parts.hostname or parts.path}:{parts.port or 6379}"
             self._secrets = [parts.password] if parts.password else []
             self._client = redis.Redis.from_url(
@@ -97,6 +100,7 @@ class Wire:
             # The text of others may repeat the URI, password and all.
             raise ValueError(
                 "this redis:// URI cannot be read; expected redis://:PASSWORD@HOST:PORT/DATABASE"
+                " (in a password write `@` as %40 and `/` as %2F)"
             ) from None
 
     @contextmanager
@@ -113,6 +117,11 @@ class Wire:
             text = text.replace(secret, "***")
         if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
             return StoreUnavailable(f"{self.where} cannot be reached: {text}")
+        if text.startswith(GONE):
+            return StoreUnavailable(
+                f"{self.where} has no store under `{self._prefix}` any more: put a backup in its"
+                " place, or start this program again for a new store"
+            )
         if text.startswith("WRONGTYPE"):
             return StoreRefused(f"{self.where} has other data under `{self._prefix}`: {text}")
         return StoreUnavailable(f"{self.where} failed: {text}")
@@ -166,7 +175,7 @@ class Wire:
         """Why what the server acknowledges may be lost, a sentence each."""
         with self.client() as client:
             try:
-                config = {**client.config_get("append*"), **client.config_get("maxmemory*")}
+                config = {**client.config_get("*append*"), **client.config_get("maxmemory*")}
             except exceptions.ResponseError:
                 yield self._unknown_config()
                 return
@@ -176,6 +185,11 @@ class Wire:
         if config.get("appendfsync") != "always":
             had = config.get("appendfsync")
             yield f"{self.where} has appendfsync = {had}, {lost}; set it to `always`"
+        if config.get("no-appendfsync-on-rewrite") == "yes":
+            yield (
+                f"{self.where} has no-appendfsync-on-rewrite = yes, {lost} while it writes its log"
+                " anew; set it to `no`"
+            )
         policy = str(config.get("maxmemory-policy"))
         if config.get("maxmemory") not in (None, "0") and policy.startswith("allkeys"):
             yield f"{self.where} evicts keys by {policy}, {lost}; set it to `noeviction`"

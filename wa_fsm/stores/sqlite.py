@@ -197,6 +197,8 @@ class SqliteStore:
         statuses, shot, linked, name = rows[0][:4]
         if linked:
             return self._pool.read(lambda con: read_all(con, *key))
+        if name is None and shot is None:  # whether that says anything hangs on the beginning,
+            self._look()  # which an import of another process may have moved
         facts = FactRows(number, [row[3:] for row in rows] if name is not None else [])
         snapshot = None if shot is None else snapshot_of(unescaped(shot))
         return Known((contact,), facts, snapshot, statuses or 0)
@@ -269,15 +271,21 @@ class SqliteStore:
     # -- keeping house -----------------------------------------------------------------------
 
     def fold(self, number: str, contact: str, snapshot: Snapshot, folded: Sequence[Fact]) -> None:
-        """Put a snapshot in the place of facts, unless another fold went as far meanwhile."""
+        """Put a snapshot in the place of facts, unless another fold went as far meanwhile.
+
+        Of a contact who was forgotten meanwhile nothing is written.
+        """
         shot, gone = (
             snapshot_row(KeySnapshot(number, contact, snapshot)),
             [fact_row(f) for f in folded],
         )
 
         def work(con: sqlite3.Connection) -> None:
+            first = con.execute(sql.SNAPSHOT, shot[:2]).fetchone() is None
             if con.execute(sql.FOLD, shot).rowcount:
-                con.executemany(sql.UNFACT, gone)
+                went = con.executemany(sql.UNFACT, gone).rowcount
+                if first and gone and not went:
+                    con.execute(sql.NO_SNAPSHOT, shot[:2])
 
         self._pool.write(work)
 

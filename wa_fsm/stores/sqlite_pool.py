@@ -8,7 +8,8 @@ House rules:
   the parent's log of changes away from under it. And SQLite's locks are not inherited, but in the
   child it would think that it has them. So nothing is open while a process is forked.
 * When another file stands at the path (a backup was put back), the old one's connections go, a
-  hundredth of a second later at most.
+  hundredth of a second later at most, and with them its log of changes: SQLite would take that for
+  the new file's.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ class Pool:
         self._synchronous = synchronous
         self._began = began
         self._file: tuple[int, int] | None = None
+        self._log: tuple[int, int] | None = None  # of changes, beside that file
         self._process = Process(path)
         _POOLS.add(self)
 
@@ -153,9 +155,15 @@ class Pool:
             raise
         return connection
 
-    def _identity(self) -> tuple[int, int]:
-        there = os.stat(self.path)
+    def _identity(self, more: str = "") -> tuple[int, int]:
+        there = os.stat(self.path + more)
         return there.st_dev, there.st_ino
+
+    def _log_there(self) -> tuple[int, int] | None:
+        try:
+            return self._identity("-wal")
+        except FileNotFoundError:
+            return None
 
     def _look(self, mine: Process) -> sqlite3.Connection:
         """A connection, after a look whether the file is still the one that was opened."""
@@ -168,12 +176,19 @@ class Pool:
             ) from None
         if identity != self._file:
             self.close()
+            if self._log is not None and self._log == self._log_there():
+                for old in ("-wal", "-shm"):
+                    with suppress(FileNotFoundError):  # another process was quicker
+                        os.unlink(self.path + old)
             mine.spare.append(self._prepared("rw"))
         mine.look_again = monotonic() + LOOK
         try:
-            return mine.spare.pop()
+            connection = mine.spare.pop()
         except IndexError:  # asked for before, another thread might take it in between
-            return self._connect("rw")
+            connection = self._connect("rw")
+            connection.execute("PRAGMA user_version").fetchone()  # so that its log is there
+        self._log = self._log_there()
+        return connection
 
     # -- using -------------------------------------------------------------------------------
 

@@ -20,8 +20,11 @@ EARLIER: Final = f"""INSERT INTO facts ({_FACT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?,
 UNFACT: Final = """DELETE FROM facts WHERE number = ? AND contact = ? AND role = ? AND id = ?
     AND at = ? AND arrived = ? AND ord = ? AND data = ? AND opens_at IS ?"""
 LINK: Final = "INSERT OR IGNORE INTO links (how, a, b) VALUES (?, ?, ?)"
-STATUS: Final = """INSERT OR IGNORE INTO statuses (name, language, status, at, arrived, ord)
-    VALUES (?, ?, ?, ?, ?, ?)"""
+# The number grows by random steps: a file that takes the place of another must not come to the same
+# number with other statuses.
+STATUS: Final = """INSERT OR IGNORE INTO statuses (n, name, language, status, at, arrived, ord)
+    VALUES ((SELECT coalesce(max(n), 0) + 1 + abs(random() % 1000000) FROM statuses),
+      ?, ?, ?, ?, ?, ?)"""
 _REFUSALS: Final = ", ".join(f"'{outcome}'" for outcome in base.WINDOW_REFUSALS)
 
 
@@ -97,6 +100,9 @@ ALL_LOG: Final = "SELECT * FROM log ORDER BY time, id"
 FOLD: Final = """INSERT INTO snapshots (number, contact, until, snapshot) VALUES (?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET until = excluded.until, snapshot = excluded.snapshot
     WHERE excluded.until > until"""
+
+SNAPSHOT: Final = "SELECT 1 FROM snapshots WHERE number = ? AND contact = ?"
+NO_SNAPSHOT: Final = "DELETE FROM snapshots WHERE number = ? AND contact = ?"
 
 PRUNE: Final = (
     "DELETE FROM log WHERE id IN (SELECT id FROM log WHERE time < ? LIMIT ?)",
