@@ -249,7 +249,7 @@ def test_an_option_that_the_driver_does_not_know_is_named():
         opened(f"postgresql://wa:{PASSWORD}@h/x?durabel=no")
     sentence(raised.value)
     with pytest.raises(ValueError, match="cannot be read"):
-        opened(f"postgresql://wa:a?{PASSWORD}=@h/x")
+        opened(f"postgresql://wa:1/a?{PASSWORD}=@h/x")
 
 
 @pytest.mark.parametrize("option", ["durable=maybe", "pool=0", "pool=many"])
@@ -369,7 +369,7 @@ def test_a_read_finds_its_rows_by_index_however_many_there_are(uri):
     for n in range(1, 5):
         text = text.replace("%s", f"${n}", 1)
     with psycopg.connect(uri, autocommit=True) as connection:
-        connection.execute(postgres_sql.PLANS)
+        connection.execute(postgres_sql.SESSION)
         connection.execute(f"prepare r (text, text, text, text) as {text}")
         connection.execute(f"prepare one (text, text) as {postgres_sql.READ_ONE}")
         for asked in (f"r ('c1', '{N}', '{N}', '{N}')", f"one ('c1', '{N}')"):

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import unquote, unquote_plus
 
 
 def taken(uri: str, defaults: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """A URI without our options, and their values.
+
+    What is not ours stays as it is written: drivers differ in how they read a `+`.
 
     Args:
         uri: such as ``redis://host/0?durable=no``.
         defaults: our options with what holds where the URI does not name them.
     """
     base, mark, query = uri.partition("?")
-    pairs = parse_qsl(query, keep_blank_values=True)
-    ours = {**defaults, **{name: value for name, value in pairs if name in defaults}}
-    rest = urlencode([pair for pair in pairs if pair[0] not in defaults])
-    return (f"{base}{mark}{rest}" if rest else base), ours
+    ours, rest = dict(defaults), []
+    for pair in filter(None, query.split("&")):
+        name, _, value = map(unquote_plus, pair.partition("="))
+        if name in defaults:
+            ours[name] = value
+        else:
+            rest.append(pair)
+    return (f"{base}{mark}{'&'.join(rest)}" if rest else base), ours
 
 
 def yes(name: str, value: str) -> bool:

@@ -127,7 +127,7 @@ class PostgresStore:
     # -- beginning ---------------------------------------------------------------------------
 
     def _opened(self, connection: Connection) -> None:
-        connection.execute(sql.PLANS, prepare=False)
+        connection.execute(sql.SESSION, prepare=False)
         if self._durable:
             for sentence in self._not_durable(connection):
                 raise StoreRefused(f"{sentence}, or say ?durable=no")
@@ -323,7 +323,10 @@ class PostgresStore:
     # -- keeping house -----------------------------------------------------------------------
 
     def fold(self, number: str, contact: str, snapshot: Snapshot, folded: Sequence[Fact]) -> None:
-        """Put a snapshot in the place of facts, unless another fold went as far meanwhile."""
+        """Put a snapshot in the place of facts, unless another fold went as far meanwhile.
+
+        Of a contact who was forgotten meanwhile nothing is written.
+        """
         key = [escaped(contact), escaped(number)]
         until = to_millis(snapshot.until)
         rows = fact_columns(folded)
@@ -335,6 +338,8 @@ class PostgresStore:
                 if kept is not None and kept[0] > until:
                     return
                 gone = connection.execute(sql.UNFACT, rows).rowcount if folded else 0
+                if kept is None and folded and not gone:  # the contact was forgotten meanwhile
+                    return
                 if kept is not None and kept[0] == until and gone < len(folded):
                     raise psycopg.Rollback
                 text = escaped(snapshot_text(snapshot))

@@ -34,9 +34,16 @@ IDLE: Final = psycopg.pq.TransactionStatus.IDLE
 
 Values: TypeAlias = Sequence[bytes | None]
 
+_NEVER: Final = (psycopg.DataError, errors.ProgramLimitExceeded)  # a later call fails as well
+
 _DONE: Final = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 OPTIONS: Final = "`durable`, `pool` or one of libpq's"
+
+UNREADABLE: Final = (
+    "this postgresql:// URI cannot be read; expected postgresql://USER@HOST:PORT/NAME "
+    "(in a password write `@` as %40, `/` as %2F and `?` as %3F)"
+)
 
 _UNKNOWN: Final = re.compile(r'invalid URI query parameter: "(\w+)"')
 
@@ -74,16 +81,26 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             statement: with ``$1`` and so on for the values.
             values: as texts.
         """
-        name = self._asked.get(statement)
-        if name is None:
-            name = b"wafsm_%d" % len(self._asked)
-            self.pgconn.send_prepare(name, statement.encode())
-            self._answer()
-            self._asked[statement] = name
+        name = self._asked.get(statement) or self._prepared_anew(statement)
         self.pgconn.send_query_prepared(name, values)
-        found = self._answer()
+        try:
+            found = self._answer()
+        except errors.InvalidSqlStatementName:
+            # psycopg gives up all that is prepared, ours too, after each rollback; poolers do so
+            # between two clients. Nothing was done yet.
+            self._asked.clear()
+            self.pgconn.send_query_prepared(self._prepared_anew(statement), values)
+            found = self._answer()
         width, get = range(found.nfields), found.get_value
         return [[get(row, column) for column in width] for row in range(found.ntuples)]
+
+    def _prepared_anew(self, statement: str) -> bytes:
+        """The name of a statement that is prepared now."""
+        name = b"wafsm_%d" % len(self._asked)
+        self.pgconn.send_prepare(name, statement.encode())
+        self._answer()
+        self._asked[statement] = name
+        return name
 
     def _answer(self) -> PGresult:
         pgconn, found = self.pgconn, None
@@ -120,6 +137,35 @@ class _OfProcess:
             self.free.put(None)
 
 
+def _parts(uri: str) -> dict[str, Any]:
+    """What libpq reads in a URI. Raises ValueError where it cannot, or may have misread it."""
+    try:
+        parts = conninfo.conninfo_to_dict(uri)
+    except psycopg.Error as error:
+        options.refuse_unknown(_UNKNOWN.search(str(error)), uri, OPTIONS)
+        # The text of others may repeat the URI, password and all.
+        raise ValueError(UNREADABLE) from None
+    # With an `@` or a `/` in it a password ends early, and its rest passes for the host, the port
+    # or the name, which errors repeat.
+    place = uri.partition("://")[2].partition("?")[0]
+    misread = any("@" in place.partition(mark)[2] for mark in "@/")
+    misread = misread or "@" in str(parts.get("host"))  # of what comes after a `?`
+    if misread or not re.fullmatch("[0-9,]*", str(parts.get("port") or "")):
+        raise ValueError(UNREADABLE)
+    return parts
+
+
+def _patience(connect_timeout: str | None) -> float | None:
+    """How many seconds a call waits for its turn; None for ever, as libpq reads 0 and less."""
+    try:
+        seconds = int(float(connect_timeout or CONNECT_TIMEOUT))
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"`connect_timeout` is a number of seconds, got `{connect_timeout}`"
+        ) from None
+    return seconds if seconds > 0 else None
+
+
 class Pool:
     """Connections of this process.
 
@@ -133,14 +179,7 @@ class Pool:
     """
 
     def __init__(self, uri: str, size: int, opened: Callable[[Connection], None]) -> None:
-        try:
-            parts = conninfo.conninfo_to_dict(uri)
-        except psycopg.Error as error:
-            options.refuse_unknown(_UNKNOWN.search(str(error)), uri, OPTIONS)
-            # The text of others may repeat the URI, password and all.
-            raise ValueError(
-                "this postgresql:// URI cannot be read; expected postgresql://USER@HOST:PORT/NAME"
-            ) from None
+        parts = _parts(uri)
         settings: dict[str, Any] = {
             "connect_timeout": CONNECT_TIMEOUT,
             "application_name": "wa-fsm",
@@ -149,7 +188,7 @@ class Pool:
             "client_encoding": "utf8",
         }
         self._conninfo = conninfo.make_conninfo(**settings)
-        self._patience = float(parts.get("connect_timeout") or CONNECT_TIMEOUT)
+        self._patience = _patience(parts.get("connect_timeout"))
         self._secrets = [
             str(parts[name]) for name in ("password", "sslpassword") if parts.get(name)
         ]
@@ -252,7 +291,7 @@ class Pool:
         text = f"{self.where} failed: {self._sentence(error)}"
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             return StoreRefused(text)
-        if isinstance(error, psycopg.DataError):
+        if isinstance(error, _NEVER):
             return StoreError(text)
         return StoreUnavailable(text)
 

@@ -129,7 +129,7 @@ def _settled(outcomes: Iterable[LogRow]) -> list[LogRow]:
     kept: dict[str, LogRow] = {}
     for row in outcomes:
         known = kept.get(row.message_id, row)
-        kept[row.message_id] = row._replace(outcome=settled(known.outcome, row.outcome))
+        kept[row.message_id] = known._replace(outcome=settled(known.outcome, row.outcome))
     return [kept[message] for message in sorted(kept)]
 
 
