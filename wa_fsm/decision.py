@@ -221,7 +221,14 @@ def clock_text(value: datetime, beside: datetime, zone: tzinfo) -> str:
     seconds = "%H:%M:%S" if shown.second or shown.microsecond else "%H:%M"
     millis = f".{shown.microsecond // 1000:03d}" if shown.microsecond else ""
     day = "" if shown.date() == near.date() else f"{shown.date().isoformat()} "
-    return day + shown.strftime(seconds) + millis
+    return day + shown.strftime(seconds) + millis + twice(shown)
+
+
+def twice(shown: datetime) -> str:
+    """The offset of a time that its zone's clocks show twice, on a night in autumn; else empty."""
+    if shown.utcoffset() == shown.replace(fold=1 - shown.fold).utcoffset():
+        return ""
+    return shown.isoformat()[-6:]
 
 
 def _sentence(d: Decision, zone: tzinfo) -> str:

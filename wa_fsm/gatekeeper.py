@@ -68,7 +68,8 @@ class Gatekeeper:
         mode: ``enforce`` refuses; ``observe`` decides, logs and lets pass. One for all numbers, or
             a mapping from number to mode (``*`` for the others; without it they are enforced).
         now: the clock, a function that gives an aware datetime.
-        on_store_error: ``raise`` StoreUnavailable, or ``refuse`` with that reason.
+        on_store_error: ``raise`` what the store raised (as a rule StoreUnavailable), or ``refuse``
+            with that reason.
         contact_key: a secret by which names of contacts, and ids of messages because they hold a
             phone number, are kept as keyed hashes.
         on_decision: is given each entry of the decision log as a line of JSON. What it raises is
@@ -265,7 +266,7 @@ class Gatekeeper:
             )
             registry = self._templates(statuses)
             decision = decide_at(self._table, point, then, running, message, registry, would)
-        except StoreUnavailable as error:
+        except StoreError as error:
             return self._without_store(message, now if at is None else instant(at), error)
         if empty and decision.reason == "never_opened":
             return self._of_a_stranger(decision)
@@ -277,7 +278,7 @@ class Gatekeeper:
             return decision
         return replace(decision, reason="history_unknown", rule=NO_RULE, standing="ours", cites=())
 
-    def _without_store(self, message: Message, at: datetime, error: StoreUnavailable) -> Decision:
+    def _without_store(self, message: Message, at: datetime, error: StoreError) -> Decision:
         """What can be said when the store is down: what holds in every state, or nothing."""
         number, registry = self._registry
         situation = situation_at(self._table, START, at, None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from wa_fsm.decision import Decision
 from wa_fsm.decisionlog import Entry
 from wa_fsm.events import Message, Sent, text_field
-from wa_fsm.stores.base import StoreError, StoreUnavailable
+from wa_fsm.stores.base import StoreError
 
 if TYPE_CHECKING:
     from wa_fsm.gatekeeper import Gatekeeper
@@ -61,7 +61,7 @@ class Sending:
     def __enter__(self) -> Self:
         gate = self._gate
         if len(self._names) > 1:
-            with suppress(StoreUnavailable):  # then the question below says so
+            with suppress(StoreError):  # then the question below says so
                 gate.same(self._number, self._names)
         self.left = gate.now()
         self.decision = gate.decide_now(self._number, self._contact, self._message, self.left)

@@ -75,8 +75,9 @@ def _reporter(output: Output, only_failures: bool, least: float | None) -> Repor
 
 
 def wants_colour() -> bool:
-    """Colours only on a terminal, and not where NO_COLOR is set."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    """Colours only on a terminal that has them, and not where NO_COLOR is set."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not plain
 
 
 def check_writable(reports: Reports, files: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
-from wa_fsm.decision import Remedy, clock_text, in_zone
+from wa_fsm.decision import Remedy, clock_text, in_zone, twice
 from wa_fsm.describe import situation_text
 from wa_fsm.policy import Policy
 from wa_fsm.situation import Situation
@@ -131,9 +131,8 @@ def local_text(value: datetime, zone: tzinfo) -> str:
 
 def clock(local: datetime) -> str:
     """The time of day, as short as it can be told."""
-    if local.microsecond:
-        return local.time().isoformat("milliseconds")
-    return local.time().isoformat("seconds" if local.second else "minutes")
+    fine = "milliseconds" if local.microsecond else "seconds" if local.second else "minutes"
+    return local.time().isoformat(fine) + twice(local)
 
 
 def until_text(situation: Situation, zone: tzinfo) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -281,3 +281,20 @@ def test_instants_are_of_the_standard_library():
     decision = ask("cloud-api", wrote(NINE))
     shown = [decision.at, decision.window_closes_at, decision.valid_until, decision.since]
     assert [datetime] * 4 == [type(instant) for instant in shown]
+
+
+def test_a_time_that_clocks_show_twice_has_its_offset():
+    """On the night when they go back, 02:30 alone could be two instants."""
+    berlin = ZoneInfo("Europe/Berlin")
+    first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 02:30+02:00
+    told = []
+    for hours in (-1, 0, 1, 2):
+        ends = first + hours * HOUR
+        decision = ask("cloud-api", wrote(ends - DAY), at=ends - 20 * HOUR)
+        told.append(decision.explain(berlin).split("until ")[1].split(";")[0])
+    assert told == [
+        "2026-10-25 01:30",
+        "2026-10-25 02:30+02:00",
+        "2026-10-25 02:30+01:00",
+        "2026-10-25 03:30",
+    ]

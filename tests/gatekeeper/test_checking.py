@@ -14,7 +14,7 @@ from wa_fsm import (
     policies,
 )
 from wa_fsm.gatekeeper import Gatekeeper
-from wa_fsm.stores import StoreUnavailable
+from wa_fsm.stores import StoreRefused, StoreUnavailable
 from wa_fsm.stores.base import Written
 
 
@@ -230,6 +230,19 @@ def test_a_store_that_is_down_may_be_a_refusal(world):
     assert gate.check("shop", "ana", FREE).allowed
     with pytest.raises(ValueError, match="on_store_error"):
         world.another(on_store_error="allow")
+
+
+def test_a_store_that_must_not_be_used_any_more_is_refused_too(world, monkeypatch):
+    """Its rights were taken away while we ran: that is no allowance, and no exception here."""
+
+    def refused(*_):
+        raise StoreRefused("permission denied")
+
+    monkeypatch.setattr(world.store.store, "journal", refused)
+    decision = world.another(on_store_error="refuse").check("shop", "ana", FREE)
+    assert (decision.allowed, decision.reason) == (False, "store_unavailable")
+    with pytest.raises(StoreRefused):
+        world.another(on_store_error="raise").check("shop", "ana", FREE)
 
 
 @pytest.mark.parametrize("on_store_error", ["raise", "refuse"])
