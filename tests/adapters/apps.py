@@ -82,6 +82,8 @@ def asgi(
     answer: list[Any] = []
 
     async def receive() -> Any:
+        if len(events) == 1 and not leave:  # who waits for an answer does not go away
+            await asyncio.Event().wait()
         return events.pop(0)
 
     async def send(event: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import product
 from typing import Any
 
 import httpx
@@ -15,9 +16,11 @@ import pytest
 import pywa
 import pywa_async
 from django.conf import settings
+from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import path as django_path
+from django.urls import re_path
 from fastapi import FastAPI
 from flask import Flask, request
 from starlette.applications import Starlette
@@ -25,6 +28,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
+from tests.adapters.apps import asgi as call_asgi
 from tests.adapters.apps import wsgi as call_wsgi
 from tests.adapters.told import ANA, NUMBER, SECRET, TOKEN, delivery, gatekeeper, message, sign
 from wa_fsm import FreeForm
@@ -46,6 +50,13 @@ async def asked(app: Any, *calls: tuple[str, dict[str, Any]]) -> list[httpx.Resp
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
         return [await client.request(method, "/webhook", **more) for method, more in calls]
+
+
+def django_routes(*patterns: Any) -> None:
+    """Django can be configured once; its routes may be others in each test."""
+    if not settings.configured:
+        settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="only-for-tests")
+    settings.ROOT_URLCONF = type("urls", (), {"urlpatterns": list(patterns)})
 
 
 def pywa_options() -> dict[str, Any]:
@@ -164,10 +175,92 @@ def test_django_reads_the_untouched_body() -> None:
         read.append((got.body, knows(gate, BEN), json.loads(got.body)["object"]))
         return HttpResponse("taken")
 
-    urls = type("urls", (), {"urlpatterns": [django_path("webhook", handle)]})
-    settings.configure(ROOT_URLCONF=urls, ALLOWED_HOSTS=["*"], SECRET_KEY="only-for-tests")
+    django_routes(django_path("webhook", handle))
     made = wsgi.WebhookMiddleware(get_wsgi_application(), gate=gate, app_secret=SECRET)
     assert call_wsgi(made, BODY, headers=FORGED)[0] == 403
     assert read == []
     assert call_wsgi(made, BODY, headers=SIGNED) == (200, b"taken")
     assert read == [(BODY, True, "whatsapp_business_account")]
+
+
+# -- ways round ----------------------------------------------------------------------------------
+
+PATHS = ["/webhook", "/webhook\n", "/webhook/", "/webhook/\n", "//webhook", "///webhook//",
+         "/webhook//", "/Webhook", "/./webhook", "/a/../webhook", "http://here/webhook", "webhook",
+         "/api/webhook", "/api/webhook\n", "/api//webhook", "/api/api/webhook", "/web\xffhook",
+         "/webhook\r\n", "/webhook\n\n", "/webhook;a", "/webhook ", "/webhook\0"]  # fmt: skip
+METHODS = ["POST", "post", "PoST", "PUT", "PATCH", "DELETE", "GET", "get", "HEAD", "OPTIONS"]
+ROOTS = ["", "/api", "/api/"]
+WAYS = [*product(PATHS, ["POST"], ROOTS), *product(PATHS[:2], METHODS, ["", "/api"])]
+SERVER = {"SERVER_NAME": "here", "SERVER_PORT": "80", "wsgi.url_scheme": "http"}
+
+
+class Seen:
+    """What reached a handler that takes whatever comes."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    def starlette(self) -> Any:
+        return Starlette(routes=[Route("/webhook", self._read, methods=METHODS)])
+
+    def starlette_mounted(self) -> Any:
+        return Starlette(routes=[Mount("/", Starlette(routes=[Mount("/", self.starlette())]))])
+
+    def fastapi(self) -> Any:
+        app = FastAPI()
+        app.root_path = "/api"  # as the argument does, of which FastAPI says that it is outdated
+        app.add_api_route("/webhook", self._read, methods=METHODS)
+        return app
+
+    def django_asgi(self) -> Any:
+        self._django()
+        return get_asgi_application()
+
+    def django_wsgi(self) -> Any:
+        self._django()
+        return get_wsgi_application()
+
+    def flask(self) -> Any:
+        app = Flask("takes everything")
+        rule = app.route("/webhook", strict_slashes=False, methods=[*METHODS, "QUERY"])
+        rule(lambda: self._keep(request.get_data()))
+        return app.wsgi_app
+
+    def _django(self) -> None:
+        def handle(got: Any) -> HttpResponse:
+            return HttpResponse(self._keep(got.body))
+
+        django_routes(re_path(r"^/*webhook/?$", handle))
+
+    async def _read(self, got: Request) -> PlainTextResponse:
+        return PlainTextResponse(self._keep(await got.body()))
+
+    def _keep(self, body: bytes) -> str:
+        self.bodies.append(body)
+        return "taken"
+
+
+@pytest.mark.parametrize(
+    "name", ["starlette", "starlette_mounted", "fastapi", "django_asgi", "django_wsgi", "flask"]
+)
+def test_no_way_round_leads_to_a_handler(name: str) -> None:
+    """Whichever spelling a framework takes for the webhook, an unsigned body does not get there."""
+    seen = Seen()
+    app = getattr(seen, name)()
+    is_wsgi = name in ("django_wsgi", "flask")
+    make: Any = wsgi.WebhookMiddleware if is_wsgi else asgi.WebhookMiddleware
+    call: Any = call_wsgi if is_wsgi else call_asgi
+
+    def try_all(called: Any) -> list[bytes]:
+        seen.bodies.clear()
+        for path, method, root in WAYS:
+            extra = {"SCRIPT_NAME": root, **SERVER} if is_wsgi else {"root_path": root}
+            call(called, BODY, path=path, method=method, **extra)
+        return list(seen.bodies)
+
+    assert len(try_all(app)) > 20  # the routes do take many of them
+    assert try_all(make(app, gate=gatekeeper(), app_secret=SECRET)) == []
+    made = make(app, gate=gatekeeper(), app_secret=SECRET)
+    assert call(made, BODY, headers=SIGNED, **(SERVER if is_wsgi else {}))[0] == 200
+    assert seen.bodies == [BODY]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import gc
+import json
 import logging
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,7 +27,7 @@ from tests.adapters.told import (
     message,
     sign,
 )
-from wa_fsm import FreeForm
+from wa_fsm import FreeForm, Template
 from wa_fsm.adapters.asgi import WebhookMiddleware as Asgi
 from wa_fsm.adapters.webhooks import Evidence
 from wa_fsm.adapters.wsgi import WebhookMiddleware as Wsgi
@@ -143,19 +146,39 @@ def test_other_paths_and_methods_are_not_touched(kind: Kind) -> None:
     """Whatever is no delivery goes to the application as it is."""
     gate = gatekeeper()
     app, middleware = kind.wrap(gate)
-    for call in ({"path": "/other"}, {"path": "/webhook/deeper"}, {"method": "PUT"},
-                 {"method": "GET"}, {"method": "HEAD"}, {"path": "/"}):  # fmt: skip
-        assert kind.call(middleware, BODY, **call) == (200, b"from the app")
-    assert app.bodies == [BODY] * 6
+    for path in ("/other", "/webhook/deeper", "/deeper/webhook", "/webhooks", "/", "", "http://["):
+        assert kind.call(middleware, BODY, path=path) == (200, b"from the app")
+    assert app.bodies == [BODY] * 7
+    for method in ("PUT", "GET", "HEAD", "OPTIONS"):
+        assert kind.call(middleware, method=method) == (200, b"from the app")
+    assert app.bodies[7:] == [b""] * 4
     assert not known(gate)
 
 
-def test_a_slash_at_the_end_makes_no_way_round(kind: Kind) -> None:
-    """`/webhook/` is the webhook too, for applications that take it for the same."""
+@pytest.mark.parametrize(
+    "path",
+    ["/webhook/", "/webhook\n", "/webhook/\n", "//webhook", "/webhook//", "/WebHook", "/./webhook",
+     "/a/../webhook", "webhook", "http://here/webhook", " /webhook", "x:/web\thook"],
+)  # fmt: skip
+def test_no_spelling_of_the_path_makes_a_way_round(kind: Kind, path: str) -> None:
+    """What any router takes for the webhook is the webhook."""
     app, middleware = kind.wrap(gatekeeper())
-    assert kind.call(middleware, BODY, path="/webhook/")[0] == 403
-    assert kind.call(middleware, BODY, path="/webhook/", headers=SIGNED)[0] == 200
+    assert kind.call(middleware, BODY, path=path)[0] == 403
+    assert kind.call(middleware, BODY, path=path, headers=SIGNED)[0] == 200
     assert app.bodies == [BODY]
+
+
+@pytest.mark.parametrize("method", ["post", "Post", "PUT", "PATCH", "DELETE", "GET", "get", "X"])
+def test_no_method_makes_a_way_round(kind: Kind, method: str) -> None:
+    """A handler that takes every method gets no unsigned body by any."""
+    gate = gatekeeper()
+    app, middleware = kind.wrap(gate)
+    assert kind.call(middleware, BODY, method=method)[0] == 403
+    assert not known(gate)
+    assert kind.call(middleware, BODY, method=method, headers=SIGNED)[0] == 200
+    assert app.bodies == [BODY]
+    if method == "post":
+        assert kind.call(middleware, method=method)[0] == 403
 
 
 def test_a_handshake_is_answered_if_the_token_is_known(kind: Kind) -> None:
@@ -164,7 +187,8 @@ def test_a_handshake_is_answered_if_the_token_is_known(kind: Kind) -> None:
     wrong = asked.replace("knock", "x")
     app, middleware = kind.wrap(gatekeeper(), verify_token=TOKEN)
     query = (lambda text: text.encode()) if kind.name == "asgi" else (lambda text: text)
-    assert kind.call(middleware, method="GET", query=query(asked)) == (200, b"42")
+    for method in ("GET", "get"):
+        assert kind.call(middleware, method=method, query=query(asked)) == (200, b"42")
     status, text = kind.call(middleware, method="GET", query=query(wrong))
     assert status == 403
     assert TOKEN.encode() not in text
@@ -206,6 +230,20 @@ def test_all_values_are_handed_to_who_wants_them(kind: Kind) -> None:
     assert kind.call(middleware, body, headers={"X-Hub-Signature-256": sign(body)})[0] == 200
     assert [value.callback for value in heard if isinstance(value, Evidence)] == ["mine-1"]
     assert app.bodies == [body]
+
+
+def test_templates_of_another_account_teach_nothing(kind: Kind) -> None:
+    """With `account`, only that account's approvals reach the gate."""
+    body = fixture("template_approved")
+    account = json.loads(body)["entry"][0]["id"]
+    for given, taught in ((None, True), (account, True), ("another", False)):
+        gate = gatekeeper()
+        _, middleware = kind.wrap(gate, account=given)
+        middleware.app.look = None
+        assert kind.call(middleware, body, headers={"X-Hub-Signature-256": sign(body)})[0] == 200
+        template = Template("order_update", "en_US")
+        later = NINE + timedelta(days=300)
+        assert gate.check(NUMBER, ANA, template, at=later).allowed is taught
 
 
 def test_one_event_that_cannot_be_does_not_cost_the_others(kind: Kind) -> None:
@@ -288,7 +326,29 @@ def test_asgi_knows_its_path_below_a_mount() -> None:
     app, middleware = KINDS[0].wrap(gatekeeper())
     assert asgi(middleware, BODY, path="/api/webhook", root_path="/api")[0] == 403
     assert asgi(middleware, BODY, path="/webhook", root_path="/api")[0] == 403
+    assert asgi(middleware, BODY, path="/other", root_path="/api")[0] == 200
+    assert app.bodies == [BODY]
+    app, middleware = KINDS[0].wrap(gatekeeper(), path="/api/webhook")
+    for path in ("/webhook", "/api/webhook", "/webhook\n"):  # hypercorn leaves the root out
+        assert asgi(middleware, BODY, path=path, root_path="/api")[0] == 403
     assert app.bodies == []
+
+
+def test_asgi_awaits_a_listener_of_coroutines() -> None:
+    """`on_values` may be a coroutine function; it has heard before the application is called."""
+    heard: list[str] = []
+
+    async def listen(who: str, values: Any) -> None:
+        await asyncio.sleep(0)
+        heard.append(f"{who} {len(values)}")
+        raise RuntimeError("a fault of the listener")
+
+    app, middleware = KINDS[0].wrap(gatekeeper(), on_values=functools.partial(listen, "me"))
+    app.look = lambda _: list(heard)
+    assert asgi(middleware, BODY, headers=SIGNED)[0] == 200
+    assert app.saw == [["me 4"]]
+    with pytest.raises(TypeError, match="`on_values`"):
+        KINDS[1].wrap(gatekeeper(), on_values=listen)
 
 
 def test_asgi_two_signatures_are_none() -> None:
@@ -332,6 +392,35 @@ def test_wsgi_reads_no_further_than_announced() -> None:
     chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     assert wsgi(middleware, BODY, length="", headers=SIGNED, **chunked)[0] == 200
     assert app.bodies == [BODY]
+
+
+def test_wsgi_an_odd_length_is_none() -> None:
+    """What is no number in ASCII announces nothing, whatever Python's `int` thinks of it."""
+    app, middleware = KINDS[1].wrap(gatekeeper())
+    for length in ("\xb2", "\u0663", "-1", "1_0", " 5"):
+        assert wsgi(middleware, BODY, length=length, headers=SIGNED)[0] == 403
+    assert app.bodies == []
+
+
+def test_wsgi_leaves_nothing_that_was_not_read_here() -> None:
+    """An application that takes chunks apart by itself finds no unsigned ones."""
+    app, middleware = KINDS[1].wrap(gatekeeper())
+    found: list[bytes] = []
+
+    def reads_all(environ: Any, start_response: Any) -> list[bytes]:
+        found.append(environ["wsgi.input"].read())
+        return app(environ, start_response)
+
+    middleware.app = reads_all
+    assert wsgi(middleware, BODY, method="GET", length="")[0] == 200
+    assert found == [b""]
+
+
+def test_wsgi_bytes_that_are_no_text_make_no_way_round() -> None:
+    """Some applications leave them out of the path before they look."""
+    app, middleware = KINDS[1].wrap(gatekeeper())
+    assert wsgi(middleware, BODY, path="/web\xffhook")[0] == 403
+    assert app.bodies == []
 
 
 def test_wsgi_knows_its_path_below_a_mount() -> None:

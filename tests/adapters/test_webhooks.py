@@ -23,7 +23,7 @@ from tests.adapters.told import (
     message,
 )
 from wa_fsm import CustomerMessage, FreeForm, Sent
-from wa_fsm.adapters.webhook_values import Unrecognised
+from wa_fsm.adapters.webhook_values import Notice, Unrecognised
 from wa_fsm.adapters.webhooks import WebhookError, learnt, parse_webhook
 from wa_fsm.events import SendFailed
 from wa_fsm.stores.memory import MemoryStore
@@ -148,6 +148,33 @@ def test_a_new_number_starts_closed(name: str) -> None:
     assert gate.check(NUMBER, ANA, FreeForm()).allowed
     for new in ("4915550002", "DE.7002"):
         assert not gate.check(NUMBER, new, FreeForm()).allowed
+
+
+def test_a_change_of_number_does_not_link_the_new_one() -> None:
+    """Also where `contacts` beside it shows the new number with an id of before."""
+    gate = gatekeeper()
+    gate.record(learnt(parse_webhook(delivery(message("wamid.1") | {"from_user_id": "DE.1"}))))
+    body = json.loads(fixture("number_changed"))
+    value = body["entry"][0]["changes"][0]["value"]
+    for ids in ({"user_id": f"DE.{ANA}"}, {"parent_user_id": "DE.1"}, {"user_id": "DE.1"}):
+        value["contacts"] = [{"wa_id": "4915550002", **ids}]
+        gate.record(learnt(parse_webhook(json.dumps(body).encode())))
+        assert gate.check(NUMBER, ANA, FreeForm()).allowed
+        assert not gate.check(NUMBER, "4915550002", FreeForm()).allowed
+    gate.record(learnt(parse_webhook(delivery(message("wamid.2", contact="4915550002")))))
+    assert gate.check(NUMBER, "4915550002", FreeForm()).allowed
+
+
+def test_templates_of_another_account_are_news() -> None:
+    """With `account`, a status of another account's template is a notice, and no fact."""
+    body = fixture("template_approved")
+    own = json.loads(body)["entry"][0]["id"]
+    assert parse_webhook(body, account=own) == parse_webhook(body)
+    (value,) = parse_webhook(body, account="222")
+    assert isinstance(value, Notice)
+    assert value.field == "message_template_status_update"
+    bare = json.dumps(json.loads(body)["entry"][0]["changes"][0]).encode()
+    assert len(learnt(parse_webhook(bare, account="222", arrived=NINE))) == 1
 
 
 def test_a_refusal_of_a_send_that_nobody_recorded_closes_the_window() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any, TypeAlias
 
 from wa_fsm.adapters.signature import SecretsLike
@@ -37,28 +37,31 @@ Send: TypeAlias = Callable[[Event], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+_MOST_LAYERS = 32  # of middlewares between this one and the application
 _LARGE = 64 * 1024  # from here on reading takes longer than the loop should wait
 
 
 class WebhookMiddleware:
     """Verifies deliveries of WhatsApp, learns them, and hands them on untouched.
 
-    A POST to the path is answered here only where it does not go on: 403 for a signature that
-    does not fit, 413 for a body that is too large, 503 where the store cannot take it, so that
-    WhatsApp delivers it again. Everything else goes to the application, also a signed body that
-    is no JSON.
+    A POST to the path, and any other request there that has a body, is answered here only where
+    it does not go on: 403 for a signature that does not fit, 413 for a body that is too large, 503
+    where the store cannot take it, so that WhatsApp delivers it again. Everything else goes to the
+    application, also a signed body that is no JSON.
 
     Args:
         app: the application.
         gate: a Gatekeeper (called in a thread, so that it never blocks the loop), or one whose
             ``record`` is a coroutine function.
         app_secret: the app's secret, or several. Take it from the environment.
-        path: of the webhook.
+        path: of the webhook, this one alone; wrap once more where its handler has another too.
         verify_token: answers the handshake of a subscription here; None leaves it to the
             application.
         number: the business number of deliveries that name none.
+        account: the WhatsApp Business Account whose templates' statuses are learnt; None: any.
         max_body: in bytes.
-        on_values: is given all values of a delivery once it is learnt, in the event loop.
+        on_values: is given all values of a delivery once it is learnt, in the event loop. A
+            coroutine function is awaited.
 
     Raises:
         ValueError: an empty secret or token.
@@ -73,11 +76,12 @@ class WebhookMiddleware:
         path: str = "/webhook",
         verify_token: str | bytes | None = None,
         number: str | None = None,
+        account: str | None = None,
         max_body: int = MAX_BODY,
         on_values: OnValues | None = None,
     ) -> None:
         self.app = app
-        self._ear = Ear(gate, app_secret, path, verify_token, number, max_body, on_values)
+        self._ear = Ear(gate, app_secret, path, verify_token, number, account, max_body, on_values)
         self._is_async = inspect.iscoroutinefunction(gate.record)
 
     @property
@@ -87,27 +91,24 @@ class WebhookMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
-        if scope["type"] != "http" or not self._ear.is_at(*_paths(scope)):
+        if scope["type"] != "http" or not self._ear.is_at(*_paths(scope, self.app)):
             await self.app(scope, receive, send)
-        elif scope["method"] == "POST":
-            await self._delivery(scope, receive, send)
-        else:
-            asked = scope["method"] == "GET" and self._ear.challenge(scope.get("query_string", b""))
-            if asked:
-                await _answer(send, asked)
-            else:
-                await self.app(scope, receive, send)
-
-    async def _delivery(self, scope: Scope, receive: Receive, send: Send) -> None:
+            return
         body = await self._body(scope, receive)
-        if isinstance(body, Answer):
-            await _answer(send, body)
-        elif body is not None:
-            refused = await self._learn(body, _header(scope, SIGNATURE.encode()))
-            if refused is not None:
-                await _answer(send, refused)
-            else:
-                await self.app(scope, _again(body, receive), send)
+        if body is None:
+            return
+        answer = body if isinstance(body, Answer) else await self._answer_to(scope, body)
+        if answer is not None:
+            await _answer(send, answer)
+        elif isinstance(body, bytes):
+            await self.app(scope, _again(body, receive), send)
+
+    async def _answer_to(self, scope: Scope, body: bytes) -> Answer | None:
+        """What is answered in the application's place."""
+        method = scope["method"].upper()  # not every server does, and Django does
+        if self._ear.is_delivery(method, body):
+            return await self._learn(body, _header(scope, SIGNATURE.encode()))
+        return self._ear.challenge(scope.get("query_string", b"")) if method == "GET" else None
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes | Answer | None:
         """All of it; None where the client went away before its end."""
@@ -144,15 +145,31 @@ class WebhookMiddleware:
         except StoreError:
             ear.count("not_stored")
             return STORE_DOWN
-        ear.told(values)
+        await ear.told_async(values)
         return None
 
 
-def _paths(scope: Scope) -> tuple[str, ...]:
-    """The path, and the path below the place where the application is mounted."""
-    path, root = scope["path"], scope.get("root_path", "")
-    inner = path.removeprefix(root) if root and path.startswith(root) else path
-    return (path, inner)
+def _paths(scope: Scope, app: App) -> set[str]:
+    """The path, and what it may be above and below the places where the application is mounted.
+
+    Servers differ in whether the path holds the root, and frameworks in how they take it away.
+    """
+    path = scope["path"]
+    paths = {path}
+    for root in filter(None, (scope.get("root_path"), *_own_roots(app))):
+        paths |= {root + path, path.split(root, 1)[-1]}
+    return paths
+
+
+def _own_roots(app: object) -> Iterator[str]:
+    """The roots that applications put into the scope by themselves: ``FastAPI(root_path=…)``."""
+    for _ in range(_MOST_LAYERS):
+        root = getattr(app, "root_path", None)
+        if isinstance(root, str):
+            yield root
+        app = getattr(app, "app", None)
+        if app is None:
+            return
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:

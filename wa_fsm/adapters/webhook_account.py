@@ -64,6 +64,9 @@ def account(walk: Walk, place: Place, value: Json) -> None:
 
 def templates(walk: Walk, place: Place, value: Json) -> None:
     """A template has a status from now on; or something else was said of it."""
+    if walk.account is not None and place.account not in (None, walk.account):
+        account(walk, place, value)
+        return
     event = (text(value.get("event")) or "").lower()
     name = text(value.get("message_template_name"))
     status = "approved" if event in _AGAIN else event

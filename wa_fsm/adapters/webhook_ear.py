@@ -2,19 +2,24 @@
 
 House rules:
 
-* What is not signed teaches nothing and goes nowhere.
+* What is not signed teaches nothing and goes nowhere. What an application might take for a
+  delivery must be signed: in doubt about a path or a method, it is one.
 * What is signed is learnt before the application sees it, and then handed on untouched.
 * What is signed and cannot be stored is not taken in: WhatsApp keeps it and delivers it again.
 """
 
 from __future__ import annotations
 
+import inspect
 import logging
+import posixpath
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from urllib.parse import urlparse
 
 from wa_fsm.adapters.signature import Secrets, SecretsLike, Token, is_challenge
 from wa_fsm.adapters.webhooks import (
@@ -79,6 +84,7 @@ class Ear:
         path: of the webhook.
         verify_token: for the handshake; None leaves it to the application.
         number: as in ``parse_webhook``.
+        account: as in ``parse_webhook``.
         max_body: in bytes.
         on_values: is given the values of each delivery that was learnt.
 
@@ -94,6 +100,7 @@ class Ear:
         path: str,
         verify_token: str | bytes | None,
         number: str | None,
+        account: str | None,
         max_body: int,
         on_values: OnValues | None,
     ) -> None:
@@ -102,14 +109,23 @@ class Ear:
         self.path = _plain(path)
         self.token = None if verify_token is None else Token(verify_token)
         self.number = number
+        self.account = account
         self.max_body = max_body
         self.counts: Counter[str] = Counter()
         self._on_values = on_values
         self._lock = threading.Lock()
 
     def is_at(self, *paths: str) -> bool:
-        """Whether one of these paths is the webhook's; a slash at its end makes no difference."""
+        """Whether a router could take one of these paths for the webhook's."""
         return self.path in map(_plain, paths)
+
+    def is_delivery(self, method: str, body: bytes) -> bool:
+        """Whether a request to the path must be signed.
+
+        WhatsApp posts. But many handlers take every method, and some take the method from a
+        header, so nothing that could be read as a delivery goes to them unsigned.
+        """
+        return method == "POST" or bool(body)
 
     def count(self, what: str, by: int = 1) -> None:
         """Count something."""
@@ -140,7 +156,7 @@ class Ear:
     def values(self, body: bytes, arrived: datetime | None) -> list[Value]:
         """What a body holds; nothing where it is no JSON, which is the application's affair."""
         try:
-            return parse_webhook(body, number=self.number, arrived=arrived)
+            return parse_webhook(body, number=self.number, account=self.account, arrived=arrived)
         except WebhookError as error:
             self.count("not_json")
             _log.warning("a signed delivery cannot be read: %s", error)
@@ -153,16 +169,30 @@ class Ear:
 
     def told(self, values: Sequence[Value]) -> None:
         """All was learnt: count, and tell whoever wants to hear."""
-        self.count("learnt")
-        unknown = [value for value in values if isinstance(value, Unrecognised)]
-        if unknown:
-            self.count("unrecognised", len(unknown))
-            _log.info("not recognised: %s at %s", unknown[0].what, unknown[0].path)
+        self._count_learnt(values)
         if self._on_values is not None and values:
             try:
                 self._on_values(values)
             except Exception:  # a listener's fault must not cost the application its delivery
                 _log.exception("`on_values` failed")
+
+    async def told_async(self, values: Sequence[Value]) -> None:
+        """As ``told``, for a listener that may be a coroutine function."""
+        self._count_learnt(values)
+        if self._on_values is not None and values:
+            try:
+                heard = self._on_values(values)
+                if inspect.isawaitable(heard):
+                    await heard
+            except Exception:  # as above
+                _log.exception("`on_values` failed")
+
+    def _count_learnt(self, values: Sequence[Value]) -> None:
+        self.count("learnt")
+        unknown = [value for value in values if isinstance(value, Unrecognised)]
+        if unknown:
+            self.count("unrecognised", len(unknown))
+            _log.info("not recognised: %s at %s", unknown[0].what, unknown[0].path)
 
 
 def learn(ear: Ear, values: Sequence[Value], arrived: datetime | None) -> None:
@@ -200,4 +230,14 @@ async def learn_async(ear: Ear, values: Sequence[Value], arrived: datetime | Non
 
 
 def _plain(path: str) -> str:
-    return "/" + path.strip("/")
+    """A path as the most generous router reads it.
+
+    Some take away slashes at either end or in between, some do not mind the case, Quart takes a
+    whole URL, and a pattern that ends in ``$``, as Starlette's do, also fits before a line's end.
+    Two paths that any of them takes for one must be one here: a request that is verified for
+    nothing costs nothing.
+    """
+    if not path.startswith("/"):
+        with suppress(ValueError):  # as in `http://[`, which is nobody's path
+            path = urlparse(path).path
+    return posixpath.normpath("/" + path.strip("/\n")).casefold()

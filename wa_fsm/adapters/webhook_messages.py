@@ -140,14 +140,16 @@ def _system(walk: Walk, place: Place, path: str, message: Json) -> None:
 def changed(walk: Walk, old: Names, new: Names) -> None:
     """One person's names before and after; what is the same on both sides did not change.
 
-    The new names are not linked with each other here: where one of them is an old one after all,
-    that would carry the old window over. The customer's next message links them.
+    The new names are linked with nothing in this body, not with each other and not by an entry of
+    ``contacts``: where one of them is an old one after all, that would carry the old window over.
+    The customer's next message links them.
     """
     pairs = [(old.phone, new.phone), (old.user, new.user), (old.parent, new.parent)]
     told = [(a, b) for a, b in pairs if a and b]
     if not told and old.best and new.best:
         told = [(old.best, new.best)]
     before, after = _as_told(old), _as_told(new)
+    walk.new_names |= after - before
     for a, b in told:
         if canonical(a) not in after and canonical(b) not in before:
             walk.add(ContactChanged(a, b))

@@ -19,13 +19,17 @@ class Walk:
 
     Attributes:
         arrived: when it came, where that is known.
+        account: whose templates' statuses are taken in; None: any business account's.
         values: what was found.
         names: whose names stand together.
+        new_names: those that somebody has from now on, canonical.
     """
 
     arrived: datetime | None
+    account: str | None = None
     values: list[Value] = field(default_factory=list)
     names: list[Names] = field(default_factory=list)
+    new_names: set[str] = field(default_factory=set)
 
     def add(self, *values: Value) -> None:
         """Keep these."""
@@ -34,6 +38,18 @@ class Walk:
     def unrecognised(self, path: str, what: str, raw: Any) -> None:
         """Keep something that cannot be read."""
         self.values.append(Unrecognised(path, what, raw))
+
+    def settled_names(self) -> list[Names]:
+        """Whose names stand together, but for those with a new name.
+
+        Beside it may stand an old one, and the link would carry the old window over.
+        """
+        new = self.new_names
+        return [
+            names
+            for names in self.names
+            if not new or new.isdisjoint(canonical(name) for name in names.known_as())
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,7 @@ class Place:
         number: the business number; None where nobody says.
         own: the names of the business number itself, canonical.
         time: of the entry.
+        account: the business account of the entry.
         field: of the change.
         people: the ``contacts`` of the value.
     """
@@ -55,14 +72,15 @@ class Place:
     time: datetime | None
     field: str | None
     people: People
+    account: str | None = None
 
     def at(self, path: str, field: str | None = None) -> Place:
         """Further down."""
         return replace(self, path=path, field=field or self.field)
 
-    def timed(self, time: datetime | None) -> Place:
-        """In an entry of this time."""
-        return replace(self, time=time)
+    def inside(self, entry: Json) -> Place:
+        """In an entry."""
+        return replace(self, time=when(entry.get("time")), account=text(entry.get("id")))
 
     def of(self, metadata: Json, people: People) -> Place:
         """In a value with these contacts, of this business number."""

@@ -36,7 +36,7 @@ from wa_fsm.adapters.webhook_messages import (
     user_ids,
 )
 from wa_fsm.adapters.webhook_people import People, same_contacts
-from wa_fsm.adapters.webhook_shapes import Json, items, mapping, text, when
+from wa_fsm.adapters.webhook_shapes import Json, items, mapping, text
 from wa_fsm.adapters.webhook_statuses import calls, statuses
 from wa_fsm.adapters.webhook_values import (
     Evidence,
@@ -112,13 +112,20 @@ _FIELDS: Final = _INBOUND | _ECHOES | {"calls", "history", "user_preferences", "
 
 
 def parse_webhook(
-    body: bytes, *, number: str | None = None, arrived: datetime | None = None
+    body: bytes,
+    *,
+    number: str | None = None,
+    account: str | None = None,
+    arrived: datetime | None = None,
 ) -> list[Value]:
     """Read one webhook body.
 
     Args:
         body: as it came, before anything else has read it.
         number: the business number of what names none; None: that is ``Unrecognised``.
+        account: the id of the WhatsApp Business Account whose templates' statuses count: another
+            account has its own templates of the same names, and its statuses are a ``Notice``.
+            None: any account's count.
         arrived: when it came; stands in as the time of a template's status that has none at all.
             A customer's message without a time is never given one.
 
@@ -130,7 +137,7 @@ def parse_webhook(
     Raises:
         WebhookError: it is not JSON in UTF-8.
     """
-    walk = Walk(None if arrived is None else instant(arrived))
+    walk = Walk(None if arrived is None else instant(arrived), text(account))
     try:
         read = _json(body)
     except RecursionError:
@@ -141,7 +148,7 @@ def parse_webhook(
         _body(walk, place.at(path), each)
     if read is None or read == []:
         walk.unrecognised("", "nothing stands in it", read)
-    return [*same_contacts(walk.names), *walk.values]
+    return [*same_contacts(walk.settled_names()), *walk.values]
 
 
 def learnt(values: Iterable[Value]) -> list[Learnt]:
@@ -207,7 +214,7 @@ def _entry(walk: Walk, place: Place, entry: object) -> None:
         walk.unrecognised(place.path, "the entry has no `changes`", entry)
         return
     _others(walk, place, entry, {"id", "time", "changes", "uid"})
-    place = place.timed(when(entry.get("time")))
+    place = place.inside(entry)
     for path, change in place.each("changes", entry["changes"]):
         _change(walk, place.at(path), change)
 

@@ -45,16 +45,18 @@ class WebhookMiddleware:
         app: the application.
         gate: a Gatekeeper.
         app_secret: the app's secret, or several. Take it from the environment.
-        path: of the webhook.
+        path: of the webhook, this one alone; wrap once more where its handler has another too.
         verify_token: answers the handshake of a subscription here; None leaves it to the
             application.
         number: the business number of deliveries that name none.
+        account: the WhatsApp Business Account whose templates' statuses are learnt; None: any.
         max_body: in bytes.
         on_values: is given all values of a delivery once it is learnt.
 
     Raises:
         ValueError: an empty secret or token.
-        TypeError: a gate whose ``record`` is a coroutine function; that is for ASGI.
+        TypeError: ``on_values``, or the gate's ``record``, is a coroutine function; that is for
+            ASGI.
     """
 
     def __init__(
@@ -66,13 +68,16 @@ class WebhookMiddleware:
         path: str = "/webhook",
         verify_token: str | bytes | None = None,
         number: str | None = None,
+        account: str | None = None,
         max_body: int = MAX_BODY,
         on_values: OnValues | None = None,
     ) -> None:
         if inspect.iscoroutinefunction(gate.record):
             raise TypeError("a gate with coroutines is for ASGI; give a `Gatekeeper`")
+        if inspect.iscoroutinefunction(on_values):
+            raise TypeError("a coroutine function is for ASGI; give `on_values` a plain one")
         self.app = app
-        self._ear = Ear(gate, app_secret, path, verify_token, number, max_body, on_values)
+        self._ear = Ear(gate, app_secret, path, verify_token, number, account, max_body, on_values)
 
     @property
     def counts(self) -> Counter[str]:
@@ -84,25 +89,28 @@ class WebhookMiddleware:
         path = _text(environ.get("PATH_INFO", ""))
         if not self._ear.is_at(path, _text(environ.get("SCRIPT_NAME", "")) + path):
             return self.app(environ, start_response)
-        refused: Answer | None = None
-        method = environ.get("REQUEST_METHOD", "GET")
-        if method == "POST":
-            refused = self._delivery(environ)
-        elif method == "GET":
-            refused = self._ear.challenge(environ.get("QUERY_STRING", ""))
-        if refused is None:
+        answer = self._answer_to(environ)
+        if answer is None:
             return self.app(environ, start_response)
-        start_response(f"{refused.status} {refused.reason}", refused.headers)
-        return [refused.body]
+        start_response(f"{answer.status} {answer.reason}", answer.headers)
+        return [answer.body]
 
-    def _delivery(self, environ: Environ) -> Answer | None:
-        """Learn a delivery and put its body back; or what is answered in its place."""
+    def _answer_to(self, environ: Environ) -> Answer | None:
+        """What is answered in the application's place; None: it gets the body that was read."""
         ear = self._ear
         body = _body(environ, ear.max_body)
         if body is None:
             ear.count("too_large")
             return TOO_LARGE
-        if not ear.verified(body, environ.get(_HEADER)):
+        _put_back(environ, body)
+        method = environ.get("REQUEST_METHOD", "GET").upper()  # not every server does; Flask does
+        if ear.is_delivery(method, body):
+            return self._learn(body, environ.get(_HEADER))
+        return ear.challenge(environ.get("QUERY_STRING", "")) if method == "GET" else None
+
+    def _learn(self, body: bytes, header: str | None) -> Answer | None:
+        ear = self._ear
+        if not ear.verified(body, header):
             return FORGED
         arrived = ear.now()
         values = ear.values(body, arrived)
@@ -112,16 +120,20 @@ class WebhookMiddleware:
             ear.count("not_stored")
             return STORE_DOWN
         ear.told(values)
-        environ["wsgi.input"] = io.BytesIO(body)
-        environ["CONTENT_LENGTH"] = str(len(body))
-        environ.pop("HTTP_TRANSFER_ENCODING", None)
         return None
+
+
+def _put_back(environ: Environ, body: bytes) -> None:
+    """Let the application read what was read here, and nothing else."""
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
 
 
 def _body(environ: Environ, most: int) -> bytes | None:
     """The whole body; None where it is longer than `most`."""
     said = environ.get("CONTENT_LENGTH") or ""
-    if said.isdigit():
+    if said.isascii() and said.isdigit():
         length = int(said[:20])
         if length > most:
             return None
@@ -140,5 +152,8 @@ def _body(environ: Environ, most: int) -> bytes | None:
 
 
 def _text(value: str) -> str:
-    """A path as its text: WSGI hands bytes over as Latin-1."""
-    return value.encode("latin-1", "replace").decode("utf-8", "replace")
+    """A path as its text: WSGI hands bytes over as Latin-1.
+
+    What is no UTF-8 is left out, as Bottle does; whoever puts a mark there sees another path.
+    """
+    return value.encode("latin-1", "replace").decode("utf-8", "ignore")
