@@ -97,13 +97,10 @@ def _refuse(loaded: Loaded) -> None:
 
 def _benches(specs: Iterable[str], cases: list[Case], rules: Sequence[str]) -> list[Bench]:
     """One for each policy that is asked for, or else named; all are checked before any is run."""
-    from wa_fsm import policies
-
     from ..search.mutate import Bench
 
-    named = {case.policy.name for case in cases}
     benches = []
-    for spec in dict.fromkeys(specs) or [name for name in policies.NAMES if name in named]:
+    for spec in dict.fromkeys(specs) or _named(cases):
         bench = Bench(spec, cases, rules)
         if not bench.cases:
             raise click.ClickException(f"no scenario found for the policy `{spec}`")
@@ -120,6 +117,23 @@ def _benches(specs: Iterable[str], cases: list[Case], rules: Sequence[str]) -> l
             told = ", ".join(f"`{bench.spec}`" for bench in benches)
             raise click.UsageError(f"no row and nothing else of {told} is called `{rule}`")
     return benches
+
+
+def _named(cases: Iterable[Case]) -> list[str]:
+    """The policies that the scenarios name: the shipped ones first, then files."""
+    from wa_fsm import policies
+
+    from ..policy_file import seen_from
+    from .specs import policy_of
+
+    named = {case.policy.name for case in cases}
+    files = sorted({seen_from(case.policy.file) for case in cases if case.policy.file})
+    for spec in files:
+        policy_of(spec)
+    found = [*(name for name in policies.NAMES if name in named), *files]
+    if not found:
+        raise click.ClickException("no scenario found, so there is no policy to change")
+    return found
 
 
 def _progress(bench: Bench) -> Callable[[int], None]:

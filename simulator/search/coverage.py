@@ -10,6 +10,7 @@ House rules:
   a step looks: the window's end in each state with a window, and, where there is a margin, its
   beginning in each state that it guards, where a free-form message must be asked about or sent.
 * A *clause* is covered when a row that cites it fired, or a case names it as its requirement.
+* Two policies that are called the same but come from two files are two.
 * What was counted can be merged, so that any number of processes counts the same.
 """
 
@@ -29,6 +30,7 @@ from wa_fsm.rows import FACTS, STATES, EventName, Row
 from wa_fsm.table import table_of
 
 from ..outcome import Outcome, Run
+from ..policy_file import seen_from
 from ..runner import Asked
 
 MS: Final = timedelta(milliseconds=1)
@@ -65,6 +67,20 @@ class Edge(NamedTuple):
 Thing: TypeAlias = str | Guard | Edge
 
 
+class Whose(NamedTuple):
+    """What makes two policies one to count: all options of one document.
+
+    Attributes:
+        name: of the policy.
+        base: the shipped policy that it is or extends.
+        file: where a user's policy was read from.
+    """
+
+    name: str
+    base: str
+    file: str
+
+
 @dataclass(slots=True)
 class Hits:
     """What was covered of one policy, and what there is; by measure.
@@ -95,9 +111,18 @@ class Hits:
 
 @dataclass(slots=True)
 class Coverage:
-    """What was covered of each policy, by its name."""
+    """What was covered of each policy."""
 
-    of: dict[str, Hits] = field(default_factory=dict)
+    counted: dict[Whose, Hits] = field(default_factory=dict)
+
+    @property
+    def of(self) -> dict[str, Hits]:
+        """By the policy's name; where several are called the same, their files are named too."""
+        names = Counter(whose.name for whose in self.counted)
+        return {
+            whose.name if names[whose.name] == 1 else _with_file(whose): hits
+            for whose, hits in self.counted.items()
+        }
 
     def add(self, run: Run, heard: Iterable[Asked]) -> None:
         """Count one case.
@@ -107,7 +132,10 @@ class Coverage:
             heard: everything that its steps fired, from ``run_case``.
         """
         policy = run.case.policy
-        hits = self.of.setdefault(policy.name, _nothing(policy))
+        whose = Whose(policy.name, policy.base, policy.file)
+        if whose not in self.counted:
+            self.counted[whose] = _nothing(policy)
+        hits = self.counted[whose]
         fired = list(heard)
         hits.hit["rows"] |= {*run.fired, *_rules(policy, fired)} & set(hits.there["rows"])
         hits.hit["guards"] |= {*_guards(policy, fired), *_still_open(run)} & set(
@@ -121,8 +149,9 @@ class Coverage:
 
     def take(self, other: Coverage) -> None:
         """Count what another counted, too."""
-        for name, theirs in other.of.items():
-            ours = self.of.setdefault(name, Hits(theirs.there, {m: set() for m in MEASURES}))
+        for whose, theirs in other.counted.items():
+            nothing = Hits(theirs.there, {m: set() for m in MEASURES})
+            ours = self.counted.setdefault(whose, nothing)
             for measure in MEASURES:
                 ours.hit[measure] |= theirs.hit[measure]
             ours.requirements.update(theirs.requirements)
@@ -137,6 +166,10 @@ class Coverage:
                         f"coverage of {name}: {measure} at {share:.1f} %, below the {least:g} % "
                         "that are asked for"
                     )
+
+
+def _with_file(whose: Whose) -> str:
+    return f"{whose.name} ({seen_from(whose.file) if whose.file else whose.base})"
 
 
 def _document(policy: Policy) -> tuple[Row, ...]:

@@ -19,18 +19,17 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from wa_fsm.engine import Answer, Engine
 from wa_fsm.events import CUSTOMER_KINDS
 from wa_fsm.policy import NOTHING, Policy
-from wa_fsm.refusals import CATEGORIES, Refusal
 from wa_fsm.rows import EventName
 from wa_fsm.situation import free_form_facts, lapsed, permits_free_form
 from wa_fsm.table import table_of
 
+from .difference import Compared, Difference, Kind
 from .explore import (
     BEGIN,
     MS,
@@ -42,66 +41,9 @@ from .explore import (
     Stepper,
     facts_to_try,
 )
+from .own import by_clock
 
 _MOST: Final = 60_000  # pairs of points; two shipped policies need some hundreds
-_UNTIL: Final = datetime(2028, 1, 1, tzinfo=UTC)  # two years of clocks on the wall
-
-How: TypeAlias = Literal["verdict", "effect", "clock"]
-
-
-class Kind(NamedTuple):
-    """What makes one difference the same as another.
-
-    Attributes:
-        how: by what is answered, by what is done, or by a refusal of one's own.
-        event: what comes or is asked.
-        ours, theirs: the rows.
-        what: which parts of the answer or the effect differ.
-    """
-
-    how: How
-    event: str
-    ours: str
-    theirs: str
-    what: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One kind of difference, by its shortest history.
-
-    Attributes:
-        kind: which.
-        path: the history; of a difference by the clock, only the instant.
-        question: what is asked at its end, as a scenario says it; empty where a step shows it.
-        said: what each of the two does, in words.
-        first: the two stood alike before; else it follows from an earlier difference.
-        kinds: customer kinds for which the same is true.
-        late: only late facts lead to it, as far as is known; steps in order do not.
-    """
-
-    kind: Kind
-    path: tuple[Moment, ...]
-    question: str
-    said: tuple[str, str]
-    first: bool
-    kinds: tuple[str, ...] = ()
-    late: bool = False
-
-
-@dataclass(slots=True)
-class Compared:
-    """What a comparison came to.
-
-    Attributes:
-        differences: one of each kind, those with short histories first.
-        situations: how many pairs of points and stretches of time were compared.
-        complete: the search ended by itself.
-    """
-
-    differences: list[Difference] = field(default_factory=list)
-    situations: int = 0
-    complete: bool = True
 
 
 def compare(ours: Policy, theirs: Policy) -> Compared:
@@ -111,8 +53,9 @@ def compare(ours: Policy, theirs: Policy) -> Compared:
     found = {each.kind: each for each in ordered.differences}
     more = [each for each in whole.differences if each.kind not in found]
     differences = [*found.values(), *(_late(each) for each in more)]
-    differences += by_clock(ours, theirs, whole)
-    return Compared(differences, whole.situations, whole.complete and ordered.complete)
+    differences += by_clock(ours, theirs, whole, ordered.opened)
+    complete = whole.complete and ordered.complete
+    return Compared(differences, whole.situations, complete, ordered.opened)
 
 
 def _late(found: Difference) -> Difference:
@@ -133,6 +76,7 @@ class _Search:
         self.cuts, self.gaps = _cuts(ours, theirs)
         self.found: dict[Kind, Difference] = {}
         self.complete = all(stepper.roomy for stepper in self.sides)
+        self.opened: tuple[Moment, ...] | None = None
 
     def run(self) -> Compared:
         facts = list(facts_to_try([kinds[0] for kinds in self.kinds]))
@@ -153,7 +97,7 @@ class _Search:
             if len(seen) > _MOST:
                 self.complete = False
                 break
-        return Compared(list(self.found.values()), len(seen), self.complete)
+        return Compared(list(self.found.values()), len(seen), self.complete, self.opened)
 
     def _next(
         self, facts: Sequence[Move], now: datetime, pair: tuple[Side, Side], path: Sequence[Moment]
@@ -277,6 +221,8 @@ class _Search:
                 _answer(stepper.table, point, at, event, status)
                 for stepper, point in zip(self.sides, points, strict=True)
             )
+            if ours.allowed and theirs.allowed and event == "free_form" and self.opened is None:
+                self.opened = path or (Moment(at, Move("look")),)
             if ours.reason == theirs.reason:
                 continue
             what = "reason" if ours.allowed == theirs.allowed else "allowed"
@@ -353,45 +299,3 @@ def _cuts(ours: Policy, theirs: Policy) -> tuple[list[timedelta], list[timedelta
 def _class(length: timedelta, cuts: list[timedelta]) -> tuple[int, bool]:
     index = bisect_left(cuts, length)
     return index, index < len(cuts) and cuts[index] == length
-
-
-# -- the clock on the wall ------------------------------------------------------------------------
-
-
-def by_clock(ours: Policy, theirs: Policy, counted: Compared) -> Iterator[Difference]:
-    """The differences between the two policies' own refusals, the earliest of each kind."""
-    if [own.data for own in ours.refusals] == [own.data for own in theirs.refusals]:
-        return
-    told: set[Kind] = set()
-    for at in stretches((*ours.refusals, *theirs.refusals)):
-        counted.situations += 1
-        hold = [[own for own in p.refusals if own.holds(at)] for p in (ours, theirs)]
-        for category in (None, *CATEGORIES):
-            one, other = (_refusing(own, category) for own in hold)
-            if (one and one.reason) == (other and other.reason):
-                continue
-            event = f"template of {category}" if category else "free_form"
-            ids = [own.id if own else NOTHING for own in (one, other)]
-            kind = Kind("clock", event, ids[0], ids[1], ("reason",))
-            if kind not in told:
-                told.add(kind)
-                question = f"{{template: {category}}}" if category else "text"
-                path = (Moment(at, Move("look")),)
-                yield Difference(kind, path, question, (_own(one), _own(other)), True)
-
-
-def stretches(refusals: Sequence[Refusal], until: datetime = _UNTIL) -> list[datetime]:
-    """The first instant of each stretch of time in which none of these changes."""
-    edges = {edge for own in refusals for edge in own.edges(BEGIN, until)}
-    return [BEGIN, *sorted(edges)]
-
-
-def _refusing(hold: Sequence[Refusal], category: str | None) -> Refusal | None:
-    for own in hold:
-        if own.concerns(category) if category else own.free_form:
-            return own
-    return None
-
-
-def _own(refusal: Refusal | None) -> str:
-    return f"refused: {refusal.reason} ({refusal.said})" if refusal else "not refused"

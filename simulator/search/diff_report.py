@@ -10,8 +10,9 @@ from typing import Any
 
 from wa_fsm.policy import Policy
 
-from .diff import Compared, Difference, compare
+from .diff import compare
 from .diff_script import scenario
+from .difference import Compared, Difference
 from .explore import Moment
 from .script import since
 
@@ -91,6 +92,8 @@ def names_of(ours: Policy, theirs: Policy) -> tuple[str, str]:
 
 def _event(found: Difference) -> str:
     event, last = found.kind.event, found.path[-1].move
+    if found.kind.how == "clock" and event != "free_form":
+        return f"ask a {event}"
     if found.question:
         status = {"{template: nobody}": "unknown", "{template: resting}": "paused"}
         which = status.get(found.question, "approved")
@@ -110,7 +113,7 @@ def history_of(found: Difference) -> str:
     if found.question:
         steps.append(f"ask {found.question}")
     if found.kind.how == "clock":
-        steps.insert(0, f"at {found.path[0].at.isoformat().replace('+00:00', 'Z')}")
+        steps.insert(0, f"at {found.path[-1].at.isoformat().replace('+00:00', 'Z')}")
     return ", ".join(steps)
 
 

@@ -30,20 +30,15 @@ from ..expectations import ACTUAL
 from ..outcome import Outcome
 from ..policy_file import said
 from ..runner import Asked, DisagreementError, run_case
-from ..scenario import Case, load_text
+from ..scenario import BadFile, Case, load_text
 from .coverage import Coverage
-from .diff import stretches
 from .explore import BEGIN, MS, NOWHERE, Moment, Move, Side, Stepper, facts_to_try, left
-from .script import NAME, TEMPLATES, Line, lines_of, written
+from .own import ASKED, FREE_FORM, held, refusing, stretches
+from .script import NAME, Line, lines_of, moved, templates_with, written
 
 Measure: TypeAlias = Literal["rows", "guards", "edges"]
 MEASURES: Final[tuple[Measure, ...]] = ("rows", "guards", "edges")
 _QUESTIONS: Final = ("text", "{template: nobody}", "{template: resting}", "{template: hello}")
-_OWN_TEMPLATES: Final = (
-    "{hello: {status: approved, category: utility}, resting: paused, "
-    + ", ".join(f"{name}: {{status: approved, category: {name}}}" for name in CATEGORIES)
-    + "}"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +83,7 @@ def covering(policy: Policy, measure: Measure, folder: str = "") -> Generated:
     maker = _Maker(policy, measure, folder)
     candidates = list(maker.candidates())
     reach = frozenset[Hashable]().union(*(each.covers for each in candidates))
-    chosen = [maker.shorter(lines) for lines in _greedy(candidates, reach)]
+    chosen = list(maker.needed([maker.shorter(each) for each in _greedy(candidates, reach)], reach))
     made = Generated()
     for number, each in enumerate(chosen, 1):
         title = f"{measure} {number} of {len(chosen)}: {_covers(each.covers)}"
@@ -139,30 +134,36 @@ class _Maker:
         self.table = table_of(policy)
         self.own = {own.id for own in policy.refusals} if measure == "rows" else set()
         self.there: set[Hashable] = set(self.own)
-        self.templates = _OWN_TEMPLATES if policy.refusals else TEMPLATES
+        self.templates = templates_with("utility" if policy.refusals else "")
         self.start = _quiet_free(policy)
 
     def candidates(self) -> Iterator[Candidate]:
         for lines in self._histories():
-            shifted = [replace(line, at=line.at + (self.start - BEGIN)) for line in lines]
-            made = self.measured(tuple(shifted), self.start)
+            made = self.measured(tuple(moved(lines, self.start - BEGIN)), self.start)
             if made.covers:
                 yield made
         for own in self.policy.refusals if self.measure == "rows" else ():
             yield from self._of_refusal(own)
 
     def _of_refusal(self, own: Refusal) -> Iterator[Candidate]:
-        for at in stretches([own]):
-            if own.holds(at):
-                ask = "text" if own.free_form else f"{{template: {sorted(own.categories)[0]}}}"
-                kind = (
-                    "text"
-                    if "text" in self.policy.openers
-                    else min(self.policy.openers, default="text")
-                )
-                lines = (Line(at, f"customer: {kind}"), Line(at, f"ask: {ask}"))
-                yield self.measured(lines, at)
+        """The first way by which it is this one that refuses; those before it may be in its way."""
+        instants = stretches(self.policy.refusals)
+        for what in ASKED[:-1]:  # of no known category is refused by what refuses some category
+            reach = (at for at in instants if refusing(held(self.policy.refusals, at), what) is own)
+            at = next(reach, None)
+            if at is None:
+                continue
+            ask = "text" if what == FREE_FORM else f"{{template: {what}}}"
+            made = self.measured((Line(at, self._opening()), Line(at, f"ask: {ask}")), at)
+            if own.id in made.covers:
+                yield made
                 return
+
+    def _opening(self) -> str:
+        """What a customer opens the window with."""
+        openers = self.policy.openers
+        kind = "text" if "text" in openers else min(openers, default="call")
+        return f"customer: {kind}"
 
     def _histories(self) -> Iterator[list[Line]]:
         """Each way to a situation with something more at its end."""
@@ -218,9 +219,9 @@ class _Maker:
 
     def _template(self, at: datetime) -> str | None:
         """A template that no refusal of the policy's own is about at this instant of a search."""
-        held = self._held(at)
+        hold = self._held(at)
         for name, category in (("hello", "utility"), *((each, each) for each in CATEGORIES)):
-            if not any(own.concerns(category) for own in held):
+            if not any(own.concerns(category) for own in hold):
                 return name
         return None
 
@@ -228,8 +229,7 @@ class _Maker:
         return not any(own.free_form for own in self._held(at))
 
     def _held(self, at: datetime) -> list[Refusal]:
-        played = at + (self.start - BEGIN)
-        return [own for own in self.policy.refusals if own.holds(played)]
+        return held(self.policy.refusals, at + (self.start - BEGIN))
 
     def _edges(self, end: datetime, now: datetime) -> Iterator[Line]:
         near = (end - self.policy.margin, end)
@@ -268,17 +268,27 @@ class _Maker:
         self.there |= set(hits.there[self.measure])
         return frozenset(hits.hit[self.measure]) | (run.fired & self.own)
 
+    def needed(
+        self, chosen: Sequence[Candidate], reach: frozenset[Hashable]
+    ) -> Iterator[Candidate]:
+        """Those of a set that it needs, each without the steps that no file of it needs."""
+        covers = [self._covered(each.lines, each.start) for each in chosen]
+        for at, each in enumerate(chosen):
+            own = reach.difference(*covers[:at], *covers[at + 1 :])
+            kept = self.shorter(replace(each, covers=own))
+            covers[at] = self._covered(kept.lines, kept.start) if own else frozenset()
+            if own:
+                yield kept
+
     def shorter(self, each: Candidate) -> Candidate:
         """The same without the steps that it does not need, from the end."""
         lines = list(each.lines)
         for at in range(len(lines) - 1, -1, -1):
             fewer = lines[:at] + lines[at + 1 :]
-            if not fewer or lines[at].more or (at and lines[at - 1].more and len(fewer) < at):
-                continue
             try:
-                if each.covers <= self._covered(fewer, each.start):
+                if fewer and each.covers <= self._covered(fewer, each.start):
                     lines = fewer
-            except ValueError:
+            except BadFile:  # a later step is about this one
                 continue
         return replace(each, lines=tuple(lines))
 

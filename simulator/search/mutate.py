@@ -147,7 +147,7 @@ class Bench:
     def __init__(self, spec: str, cases: Iterable[Case], rules: Collection[str] = ()) -> None:
         self.spec = spec
         self.bases = bases(spec)
-        name, base = self.bases[0].name, self.bases[0].base
+        meant, base = self.bases[0], self.bases[0].base
         there = {row.id for base in self.bases for row in base.rows}
         self.mutants = tuple(
             mutant
@@ -155,7 +155,7 @@ class Bench:
             if (not rules or mutant.rule in rules)
             and (mutant.rows is None or mutant.rule in there)  # not those of options that are off
         )
-        mine = (case for case in cases if case.policy.name == name)
+        mine = (each for each in cases if _document(each.policy) == _document(meant))
         self.cases = sorted(mine, key=lambda case: case.policy.spec.count(","))
         tables: dict[str, _Listening] = {}
         self.failing: list[Run] = []
@@ -213,6 +213,11 @@ class Bench:
             if caught is not None:
                 return caught
         return None
+
+
+def _document(policy: Policy) -> tuple[str, str]:
+    """What policies have in common that differ in options only: their name and their file."""
+    return policy.name, policy.file
 
 
 class _Listening(Table):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise, product
 from typing import Any, Final
 
 from wa_fsm.durations import format_duration
 from wa_fsm.policy import Policy
+from wa_fsm.refusals import CATEGORIES
 
 from ..expectations import ACTUAL
 from ..flow import in_quotes
@@ -18,9 +20,11 @@ from ..runner import run_case
 from ..scenario import BadFile, Case, load_text
 from ..times import format_instant
 from .explore import BEGIN, Moment
+from .own import stretches
 
 NAME: Final = "killer"
 TEMPLATES: Final = "{hello: approved, resting: paused}"
+_MOST_STARTS: Final = 40
 _QUESTIONS: Final = ("text", "{template: nobody}", "{template: resting}", "{template: hello}")
 # Said is what differs of the first of these in which anything does: the plainest first.
 _TELLING: Final = (
@@ -50,15 +54,87 @@ def killing_scenario(
     """
     facts = [line for moment in path for line in lines_of(moment)]
     asked = [Line(path[-1].at, f"ask: {question}") for question in _QUESTIONS]
-    lines = _told([*facts, *asked], original, mutant, len(facts))
-    if lines is None:
+    for templates, start in settings(original):
+        lines = moved([*facts, *asked], start - BEGIN)
+        text = _killing(Draft(title, original, templates, start), lines, mutant, len(facts))
+        if text is not None:
+            return text
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A scenario in the making: everything but its steps.
+
+    Attributes:
+        title: its name.
+        policy: under which it passes.
+        templates: as the file says them.
+        start: when it is played.
+        folder: where the file will stand, for the path of a policy file.
+    """
+
+    title: str
+    policy: Policy
+    templates: str
+    start: datetime
+    folder: str = ""
+
+    def text(self, lines: Sequence[Line]) -> str:
+        """The file with these steps."""
+        start, templates, folder = self.start, self.templates, self.folder
+        return written(
+            self.title, self.policy, lines, start=start, templates=templates, folder=folder
+        )
+
+    def case(self, text: str) -> Case:
+        """The one case of such a text. Raises BadFile where it cannot be."""
+        return load_text(text.encode(), NAME, self.policy, self.folder)[0]
+
+
+def _killing(draft: Draft, lines: list[Line], mutant: Policy, facts: int) -> str | None:
+    """The text with the first of these steps that shows the mutant; None where none does."""
+    told = _told(draft, lines, mutant, facts)
+    if told is None:
         return None
-    text = written(title, original, lines)
+    text = draft.text(told)
     try:
         case = case_of(text)
     except BadFile:
         return None
     return text if run_case(case).passed and fails(case, mutant) else None
+
+
+def settings(*both: Policy) -> Iterator[tuple[str, datetime]]:
+    """By which templates and from when a scenario may be played, in turn.
+
+    A policy's own refusals may stop a step at one time and let it pass at another.
+    """
+    refusals = [own for policy in both for own in policy.refusals]
+    if not refusals:
+        yield TEMPLATES, BEGIN
+        return
+    differing: dict[tuple[bool, ...], str] = {}
+    for category in CATEGORIES[::-1]:
+        differing.setdefault(tuple(own.concerns(category) for own in refusals), category)
+    categories = differing.values() if len(differing) > 1 else [""]
+    edges = stretches(refusals, BEGIN + timedelta(days=31))[:_MOST_STARTS]
+    middles = [(one + (other - one) / 2).replace(microsecond=0) for one, other in pairwise(edges)]
+    yield from product(map(templates_with, categories), [*edges, *middles])
+
+
+def templates_with(category: str) -> str:
+    """The templates of a scenario: `hello` of this category, and one of each; empty: of none."""
+    if not category:
+        return TEMPLATES
+    each = [f"{name}: {{status: approved, category: {name}}}" for name in CATEGORIES]
+    hello = f"hello: {{status: approved, category: {category}}}"
+    return f"{{{', '.join([hello, 'resting: paused', *each])}}}"
+
+
+def moved(lines: Iterable[Line], by: timedelta) -> list[Line]:
+    """The same steps at another time."""
+    return [replace(line, at=line.at + by) for line in lines]
 
 
 def fails(case: Case, policy: Policy) -> bool:
@@ -93,9 +169,9 @@ def since(at: datetime) -> str:
     return format_duration(at - BEGIN)
 
 
-def _told(lines: list[Line], original: Policy, mutant: Policy, facts: int) -> list[Line] | None:
+def _told(draft: Draft, lines: list[Line], mutant: Policy, facts: int) -> list[Line] | None:
     """The steps up to the first that differs, with what the original shows there."""
-    case = case_of(written(NAME, original, lines))
+    case = case_of(draft.text(lines))
     ours = run_case(case).outcomes
     try:
         theirs: list[Outcome] = run_case(replace(case, policy=mutant)).outcomes

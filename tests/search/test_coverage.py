@@ -138,6 +138,26 @@ def test_a_table_stands_below_the_summary(folder):
     assert "not covered of cloud-api: edges: at the window end in user_opened" in table
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_two_policies_of_one_name_are_counted_apart(tmp_path, monkeypatch, jobs):
+    """Each against its own document, and shown with its file, whichever comes first."""
+    monkeypatch.chdir(tmp_path)
+    for at, base in enumerate(("textbook", "cloud-api") * 10):
+        policy = f"{base}.policy.yaml"
+        (tmp_path / policy).write_text(f"policy: ours\nextends: {base}\n")
+        (tmp_path / f"{at:02}.yaml").write_text(HEAD.format(policy=policy) + FIRST)
+    names = [f"{at:02}.yaml" for at in range(20)]
+    table = run(*names, "--coverage", "--only-failures", "--jobs", jobs).stdout.partition("\n\n")[2]
+    assert table.splitlines()[1:3] == [
+        "ours (./cloud-api.policy.yaml)  2/15 13%  2/30 6%  1/6 16%  1/8 12%",
+        "ours (./textbook.policy.yaml)   2/22 9%   2/40 5%  1/12 8%  5/17 29%",
+    ]
+    told = run(*names, "--coverage=50").stderr.splitlines()
+    assert told[0].startswith("coverage of ours (./cloud-api.policy.yaml): rows at 13.3 %")
+    (alone,) = json.loads(run("00.yaml", "--coverage", "--format", "json").stdout)["coverage"]
+    assert alone == "ours"
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_any_number_of_processes_counts_the_same(folder, form):
     calls = [run(folder, "--coverage", "--format", form, "--jobs", jobs) for jobs in (1, 3)]

@@ -169,6 +169,94 @@ def test_a_policy_with_refusals_of_its_own_differs_by_the_clock(tmp_path: Path) 
     assert same.equivalent
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which files are looked for."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def files(here: Path, *texts: str) -> list[Policy]:
+    """The policies of these files."""
+    made = []
+    for number, text in enumerate(texts):
+        path = here / f"{number}.policy.yaml"
+        path.write_text(f"policy: made-{number}\n{text}", "utf-8")
+        made.append(from_spec(path.name))
+    return made
+
+
+def test_a_template_of_no_known_category_is_tried_too(here: Path) -> None:
+    """The order of two refusals of different categories shows only where none is known."""
+    days = "[monday, tuesday, wednesday, thursday, friday, saturday, sunday]"
+    one = "{id: Q1, reason: template_category, kinds: [{template: marketing}], text: x}"
+    other = (
+        f"{{id: Q2, reason: quiet_days, when: {{days: {days}, timezone: UTC}}, "
+        "kinds: [{template: utility}], text: y}"
+    )
+    ours, theirs = files(
+        here,
+        f"extends: cloud-api\nrefusals: [{one}, {other}]\n",
+        f"extends: cloud-api\nrefusals: [{other}, {one}]\n",
+    )
+    whole = comparison(ours, theirs)
+    (shown,) = whole.shown
+    assert (shown.found.kind.ours, shown.found.kind.theirs) == ("Q1", "Q2")
+    assert shown.title.startswith("ask a template of no known category")
+    confirm(whole)
+
+
+KINDS = "text, image, video, audio, document, sticker, location, contacts, order, button, " + (
+    "interactive, request_welcome"
+)
+NIGHT = """\
+refusals:
+  - id: Q1
+    reason: quiet_hours
+    when: {between: ["21:00", "08:00"], timezone: UTC}
+    kinds: [free_form]
+    text: x
+"""
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_quiet_hours_differ_where_only_a_call_opens_the_window(turned: bool, here: Path) -> None:
+    """With every opener kind removed the difference is asked for after a call."""
+    (ours,) = files(here, f"extends: cloud-api\nopeners: {{remove: [{KINDS}]}}\n{NIGHT}")
+    pair = (ours, policies.get("cloud-api"))
+    whole = comparison(*(pair[::-1] if turned else pair))
+    texts = [each.text for each in whole.shown if each.found.kind.how == "clock"]
+    assert len(texts) == 1
+    assert texts[0] is not None
+    assert "customer: call" in texts[0]
+    confirm(replace(whole, shown=[each for each in whole.shown if each.text is not None]))
+
+
+def test_quiet_hours_differ_where_no_kind_opens_both_windows(here: Path) -> None:
+    """Each window may be opened by a message of its own, one after the other."""
+    everything = policies.get("textbook").openers
+    removed = [", ".join(sorted(everything - {kept})) for kept in ("text", "image")]
+    ours, theirs = files(
+        here,
+        f"extends: textbook\nopeners: {{remove: [{removed[0]}]}}\n{NIGHT}",
+        f"extends: textbook\nopeners: {{remove: [{removed[1]}]}}\n",
+    )
+    clock = [e for e in comparison(ours, theirs).shown if e.found.kind.how == "clock"]
+    assert [each.found.kind.ours for each in clock] == ["Q1"]
+    assert clock[0].text is not None
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_where_free_form_is_never_allowed_quiet_hours_make_no_difference(
+    turned: bool, here: Path
+) -> None:
+    """Without a way to open a window, refusing free-form messages at night changes nothing."""
+    everything = ", ".join(sorted(policies.get("textbook").openers))
+    base = f"extends: textbook\nopeners: {{remove: [{everything}]}}\n"
+    pair = files(here, base + NIGHT, base)
+    assert comparison(*(pair[::-1] if turned else pair)).equivalent
+
+
 def test_the_command_writes_files_and_replaces_none(tmp_path: Path) -> None:
     """Exit 1 and files that a run confirms; a second time exit 2 and nothing written."""
     out = str(tmp_path / "out")

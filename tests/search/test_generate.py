@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from click.testing import CliRunner, Result
 from wa_sim.cli import cli
 from wa_sim.policy_file import from_spec
 from wa_sim.runner import Asked, run_case
-from wa_sim.scenario import load_text
+from wa_sim.scenario import Case, load_text
 from wa_sim.search.coverage import Coverage
 from wa_sim.search.generate import MEASURES, Measure, covering
 from wa_sim.search.generate_random import random_files
@@ -69,6 +70,86 @@ def test_no_file_of_a_set_could_be_left_out(measure: Measure) -> None:
         hits.append(set(coverage.of["textbook"].hit[measure]))
     for at, own in enumerate(hits):
         assert own - set().union(*hits[:at], *hits[at + 1 :])
+
+
+def hit(case: Case, measure: Measure) -> set[object]:
+    """What the case covers."""
+    heard: set[Asked] = set()
+    coverage = Coverage()
+    coverage.add(run_case(case, None, heard), heard)
+    return set(coverage.of[case.policy.name].hit[measure])
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("spec", ["cloud-api", EVERY_OPTION["textbook"]])
+def test_no_step_of_a_set_could_be_left_out(spec: str, measure: Measure) -> None:
+    """Without any one step, but a send that a later step is about, the set covers less."""
+    made = covering(from_spec(spec), measure)
+    cases = [load_text(text.encode(), file)[0] for file, text in made.files.items()]
+    hits = [hit(case, measure) for case in cases]
+    whole: set[object] = set().union(*hits)
+    for at, case in enumerate(cases):
+        others: set[object] = set().union(*hits[:at], *hits[at + 1 :])
+        for left_out, step in enumerate(case.steps):
+            kept = case.steps[:left_out] + case.steps[left_out + 1 :]
+            failed = bool(kept[left_out:]) and kept[left_out].event == "send_failed"
+            if kept and not (failed and step.event in ("template", "free_form")):
+                assert not whole <= others | hit(replace(case, steps=kept), measure), case.name
+
+
+SHADOWED = [
+    [
+        'quiet_hours, when: {between: ["00:00", "12:00"], timezone: UTC}, '
+        "kinds: [free_form, template]",
+        "quiet_days, when: {days: [thursday], timezone: UTC}, kinds: [free_form, template]",
+    ],
+    [
+        "template_category, kinds: [{template: authentication}]",
+        'quiet_hours, when: {between: ["21:00", "08:00"], timezone: UTC}, '
+        "kinds: [{template: [authentication, marketing]}]",
+    ],
+    [
+        "quiet_days, when: {days: [thursday], timezone: UTC}, kinds: [free_form]",
+        "quiet_days, when: {days: [thursday], timezone: UTC}, kinds: [free_form, template]",
+    ],
+]
+
+
+@pytest.mark.parametrize("own", SHADOWED)
+def test_a_refusal_behind_another_is_reached_where_it_can_be(
+    own: list[str], tmp_path: Path
+) -> None:
+    """Another time or another message is tried where an earlier refusal answers first."""
+    path = tmp_path / "ours.policy.yaml"
+    rows = [f"  - {{id: Q{n}, reason: {each}, text: x}}\n" for n, each in enumerate(own, 1)]
+    path.write_text(f"policy: ours\nextends: cloud-api\nrefusals:\n{''.join(rows)}", "utf-8")
+    made = covering(from_spec(str(path)), "rows", str(tmp_path))
+    assert made.out_of_reach == ("M12",)
+    assert {"Q1", "Q2"} <= set(made.covered)
+
+
+def test_a_refusal_that_can_never_answer_is_out_of_reach(tmp_path: Path) -> None:
+    """Where another always answers first, it is named."""
+    path = tmp_path / "ours.policy.yaml"
+    own = "reason: template_category, kinds: [{template: marketing}], text: x"
+    path.write_text(
+        f"policy: ours\nextends: cloud-api\nrefusals: [{{id: Q1, {own}}}, {{id: Q2, {own}}}]\n",
+        "utf-8",
+    )
+    assert covering(from_spec(str(path)), "rows").out_of_reach == ("M12", "Q2")
+
+
+def test_a_refusal_of_free_form_is_reached_by_a_call_where_no_kind_opens(tmp_path: Path) -> None:
+    """Without opener kinds a call opens the window in which free-form is asked for."""
+    path = tmp_path / "ours.policy.yaml"
+    kinds = ", ".join(sorted(from_spec("cloud-api").openers))
+    path.write_text(
+        f"policy: ours\nextends: cloud-api\nopeners: {{remove: [{kinds}]}}\nrefusals:\n"
+        '  - {id: Q1, reason: quiet_hours, when: {between: ["21:00", "08:00"], timezone: UTC}, '
+        "kinds: [free_form], text: x}\n",
+        "utf-8",
+    )
+    assert "Q1" in covering(from_spec(str(path)), "rows").covered
 
 
 def test_rows_of_options_that_are_off_are_out_of_reach() -> None:

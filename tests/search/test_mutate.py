@@ -68,6 +68,32 @@ def test_what_nothing_looks_at_survives_with_a_scenario_that_kills_it():
     assert fails(case, result.mutant.applied(case.policy))
 
 
+@pytest.mark.parametrize("kinds", ["[free_form, template]", "[free_form, {template: marketing}]"])
+def test_a_killer_is_played_when_the_policy_s_own_refusals_let_it_pass(
+    kinds, tmp_path, monkeypatch
+):
+    """Under quiet hours every survivor has a killer, also those that must send something."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "night.policy.yaml").write_text(
+        "policy: night\nextends: cloud-api\nrefusals:\n  - {id: Q1, reason: quiet_hours, "
+        'when: {between: ["21:00", "08:00"], timezone: Europe/Berlin}, '
+        f"kinds: {kinds}, text: x}}\n"
+    )
+    text = "scenario: a\npolicy: night.policy.yaml\nsteps:\n  - {at: 0s, customer: text}\n"
+    rules = ["M4", "M5", "M8", "edges"]
+    survivors = [
+        result
+        for result in results("night.policy.yaml", text, rules=rules)
+        if result.end == "survived"
+    ]
+    assert {"M4", "M5", "M8", "edges"} == {each.mutant.rule for each in survivors}
+    for each in survivors:
+        assert each.killer is not None, each.mutant.id
+        (case,) = load_text(each.killer.encode(), "killer.yaml")
+        assert run_case(case).passed
+        assert fails(case, each.mutant.applied(case.policy))
+
+
 def test_every_survivor_of_a_weak_set_has_a_killer_that_holds():
     """Added to the set, the killers leave nothing."""
     rules = ["T4", "T14", "window", "edges"]

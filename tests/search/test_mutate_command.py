@@ -148,6 +148,38 @@ def test_a_file_need_not_name_its_policy_where_the_call_does(folder):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+FILE = "policy: ours\nextends: {base}\n"
+
+
+def test_every_policy_that_the_scenarios_name_is_tried(folder):
+    """The shipped ones and each policy file, also where two files give one name."""
+    for place, base in (("a", "cloud-api"), ("b", "textbook")):
+        (folder / place).mkdir()
+        (folder / place / "our.policy.yaml").write_text(FILE.format(base=base))
+    named = "policy: [textbook, ./a/our.policy.yaml, ./b/our.policy.yaml]"
+    (folder / "a.yaml").write_text(SCENARIO.replace("policy: textbook", named))
+    done = mutate(folder, "a.yaml", "--rule", "window", "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = [(p["policy"], p["scenarios"], p["caught"]) for p in json.loads(done.stdout)["policies"]]
+    assert told == [
+        ("textbook", 1, 2),
+        ("./a/our.policy.yaml", 1, 2),
+        ("./b/our.policy.yaml", 1, 2),
+    ]
+
+
+def test_scenarios_that_name_only_a_policy_file_catch_and_miss_its_mutants(folder):
+    """Exit 1 for a survivor, and 2 for a rule that the file's policy does not have."""
+    (folder / "our.policy.yaml").write_text(FILE.format(base="textbook"))
+    (folder / "a.yaml").write_text(SCENARIO.replace("policy: textbook", "policy: our.policy.yaml"))
+    done = mutate(folder, "a.yaml", "--rule", "edges")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "./our.policy.yaml: 2 mutants: 1 caught by scenarios" in done.stdout
+    done = mutate(folder, "a.yaml", "--rule", "M8")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing else of `./our.policy.yaml` is called `M8`" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
