@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from wa_fsm.adapters.classify import Classified, Misfit, NotASend, Send, classify_send
+from wa_fsm.adapters.classify import Classified, Misfit, NotASend, Send, classify_send, door_of
 from wa_fsm.adapters.webhook_shapes import code_of, items, mapping, problems, text, when
 from wa_fsm.adapters.webhooks import Unrecognised, Value, WebhookError, parse_webhook
 
@@ -56,13 +56,15 @@ def read_lines(content: bytes, file: str) -> Story:
             line = line_of(raw)
             if "request" in line:
                 sends.append((number, line))
+                if (said := number_of(line)) is not None:
+                    numbers.add(said)
             else:
                 values, arrived = webhook_of(line, raw)
                 numbers |= set(_numbers(values))
                 story.learn(values, arrived)
         except Wrong as wrong:
             mistakes.append((number, str(wrong)))
-    for number, line in sends:  # last, as a send may lean on the number that the webhooks name
+    for number, line in sends:  # last, as a send may lean on the only number that others name
         try:
             _send(story, line, numbers)
         except Wrong as wrong:
@@ -141,9 +143,9 @@ def _at(value: object) -> datetime:
 def _send(story: Story, line: dict[str, Any], numbers: set[str]) -> None:
     at, sent = classified(line, numbers)
     if isinstance(sent, NotASend):
-        story.left_out["requests that send no message"] += 1
+        story.pass_over("requests that send no message")
     elif isinstance(sent, Misfit):
-        story.left_out[f"sends that no policy can judge ({sent.reason})"] += 1
+        story.unjudged(sent.reason, _id_of(_answer(line.get("response"))))
     else:
         tried(story, sent, at, line.get("response"))
 
@@ -153,7 +155,8 @@ def classified(line: Mapping[str, Any], numbers: set[str]) -> tuple[datetime, Cl
 
     Args:
         line: with `at` and `request`.
-        numbers: the business numbers that are known; a lone one stands in where none is named.
+        numbers: the business numbers that the log names; a lone one stands in where the line
+            names none.
 
     Raises:
         Wrong: it cannot be told.
@@ -164,13 +167,34 @@ def classified(line: Mapping[str, Any], numbers: set[str]) -> tuple[datetime, Cl
     request = _unpacked(line["request"])
     if not isinstance(request, dict):
         raise Wrong("the `request` is no object; give the body of the request, or `{url, body}`")
-    wrapped = "body" in request and "messaging_product" not in request
-    body = request["body"] if wrapped else request
-    url = text(line.get("url")) or (text(request.get("url")) if wrapped else None)
-    number = text(line.get("number"))
+    body = request["body"] if _is_wrapped(request) else request
+    url = _url_of(line, request)
     if url is None:
-        url = f"/{_number(number, numbers)}/messages"
+        url = f"/{_number(text(line.get('number')), numbers)}/messages"
     return at, classify_send("POST", url, body if isinstance(body, (dict, str)) else None)
+
+
+def number_of(line: Mapping[str, Any]) -> str | None:
+    """The business number that a line with a `request` names, if it names one."""
+    url = _url_of(line, mapping(_unpacked(line["request"])))
+    if url is not None:
+        door = door_of(url)
+        return None if door is None else door[0]
+    said = text(line.get("number"))
+    return said if said is not None and _is_id(said) else None
+
+
+def _url_of(line: Mapping[str, Any], request: Mapping[str, Any]) -> str | None:
+    return text(line.get("url")) or (text(request.get("url")) if _is_wrapped(request) else None)
+
+
+def _is_wrapped(request: Mapping[str, Any]) -> bool:
+    """Whether it is `{url, body}`, and not the body itself."""
+    return "body" in request and "messaging_product" not in request
+
+
+def _is_id(number: str) -> bool:
+    return number.isascii() and number.isdigit()
 
 
 def _unpacked(value: Any) -> Any:
@@ -184,11 +208,11 @@ def _unpacked(value: Any) -> Any:
 
 
 def _number(said: str | None, numbers: set[str]) -> str:
-    if said is not None and said.isascii() and said.isdigit():
+    if said is not None and _is_id(said):
         return said
     if said is not None:
         raise Wrong(f"bad `number` {quoted(said)}; expected a phone_number_id, which is digits")
-    if len(numbers) == 1 and (only := next(iter(numbers))).isdigit():
+    if len(numbers) == 1 and _is_id(only := next(iter(numbers))):
         return only
     raise Wrong(
         "it is not known which business number sent this; "
@@ -198,10 +222,7 @@ def _number(said: str | None, numbers: set[str]) -> str:
 
 def tried(story: Story, sent: Send, at: datetime, response: object) -> None:
     """Take in a send and what was answered to it."""
-    answer = mapping(_unpacked(response))
-    inner = _unpacked(answer.get("body"))
-    if isinstance(inner, Mapping):
-        answer = inner
+    answer = _answer(response)
     names = [name for name in sent.names if name]
     for contact in items(answer.get("contacts")):
         found = (text(mapping(contact).get(key)) for key in ("input", "wa_id", "user_id"))
@@ -212,7 +233,19 @@ def tried(story: Story, sent: Send, at: datetime, response: object) -> None:
     if answer.get("error") is not None:
         made.code = code_of(problems(answer["error"]))
     else:
-        messages = items(answer.get("messages"))
-        made.id = text(mapping(messages[0]).get("id")) if messages else None
+        made.id = _id_of(answer)
         made.answered = made.id is not None
     story.tries.append(made)
+
+
+def _answer(response: object) -> Mapping[str, Any]:
+    """The body of an answer, which may stand there as `{status, body}`."""
+    answer = mapping(_unpacked(response))
+    inner = _unpacked(answer.get("body"))
+    return inner if isinstance(inner, Mapping) else answer
+
+
+def _id_of(answer: Mapping[str, Any]) -> str | None:
+    """The id that WhatsApp gave to the message."""
+    messages = items(answer.get("messages"))
+    return text(mapping(messages[0]).get("id")) if messages else None

@@ -1,14 +1,14 @@
-"""What really happened, told as a scenario: facts with their arrivals in, the file's text out.
+"""What really happened, told as a scenario: facts with their arrivals in, its steps out.
 
 House rules:
 
 * An expectation is what happened, never what a policy says of it: a send that went out must be
   allowed, one that WhatsApp refused for the window must be refused. So an incident becomes a test.
 * A send of which nobody can say whether the window was open is only asked about.
-* Contacts are masked and ids replaced, the same by the same word everywhere. All names of one
-  person are one contact. Contents of messages never come here.
+* All names of one person are one contact. They are not masked here, but in `story_text.py`.
+  Contents of messages never come here.
 * Steps stand in the order in which they arrived.
-* What does not go into the scenario is counted in `left_out`, never dropped in silence.
+* What does not go into the scenario is counted, once, and never dropped in silence.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any, Final, Literal, TypeAlias
 
-from wa_fsm.adapters.webhooks import Evidence, Value
+from wa_fsm.adapters.webhook_shapes import mapping, text
+from wa_fsm.adapters.webhooks import Evidence, Unrecognised, Value
 from wa_fsm.events import (
     CustomerCall,
     CustomerMessage,
@@ -31,12 +33,11 @@ from wa_fsm.events import (
     Template,
     TemplateStatus,
 )
-from wa_fsm.identity import ContactChanged, SameContact, canonical
+from wa_fsm.identity import SameContact, canonical
 from wa_fsm.rows import REFUSAL_CODES
 from wa_fsm.templates import plain_language
 
-from .flow import fitting, flow
-from .times import format_instant
+from .flow import fitting
 
 Source: TypeAlias = Literal["log", "status", "failure"]
 
@@ -47,6 +48,7 @@ _LEFT_OUT: Final = {
     "Synced": "messages of a synced chat history",
     "Notice": "notices that move no window",
     "Unrecognised": "parts that are not recognised",
+    "ContactChanged": "changes of a customer's number or id",
 }
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z0-9]{2,4})*")
 
@@ -131,12 +133,12 @@ class Story:
     """Everything that was read.
 
     Attributes:
-        left_out: how many of what do not go into the scenario.
         tries: sends, as far as they are known.
     """
 
-    left_out: Counter[str] = field(default_factory=Counter)
     tries: list[Try] = field(default_factory=list)
+    _passed_over: Counter[str] = field(default_factory=Counter)
+    _unjudged: list[tuple[str, str | None]] = field(default_factory=list)
     _inbound: list[tuple[CustomerMessage | CustomerCall, datetime]] = field(default_factory=list)
     _failures: dict[str, tuple[SendFailed, datetime]] = field(default_factory=dict)
     _statuses: list[tuple[TemplateStatus, datetime]] = field(default_factory=list)
@@ -153,7 +155,7 @@ class Story:
         values = list(values)
         told = {(v.message_id, v.status) for v in values if isinstance(v, Evidence)}
         self._reported |= {id_ for id_, _ in told}
-        for value in values:
+        for value, following in zip_longest(values, values[1:]):
             if isinstance(value, (CustomerMessage, CustomerCall)):
                 self._inbound.append((value, arrived or value.at))
             elif isinstance(value, Sent):
@@ -164,17 +166,25 @@ class Story:
                 self._statuses.append((value, arrived or value.at))
             elif isinstance(value, SameContact):
                 self.same(value.names)
-            elif not isinstance(value, (Evidence, Delivered, ContactChanged)):
-                self.left_out[_LEFT_OUT[type(value).__name__]] += 1
+            elif not isinstance(value, (Evidence, Delivered)) and not _is_told(value, following):
+                self.pass_over(_LEFT_OUT[type(value).__name__])
 
     def _sent(self, fact: Sent, told: set[tuple[str, str]]) -> None:
         source: Source = "status" if (fact.id, "sent") in told else "failure"
         if source == "failure" and (fact.id, "failed") not in told:
             # An echo: the window does not bind what is written in the WhatsApp Business app.
-            self.left_out["messages sent from the WhatsApp Business app"] += 1
+            self.pass_over("messages sent from the WhatsApp Business app")
             return
         made = Try(fact.number, fact.contact, fact.message, fact.at, fact.id, source=source)
         self.tries.append(made)
+
+    def pass_over(self, what: str) -> None:
+        """One more of what does not go into the scenario."""
+        self._passed_over[what] += 1
+
+    def unjudged(self, reason: str, id_: str | None) -> None:
+        """A request that no policy can judge, and the id that WhatsApp gave to its message."""
+        self._unjudged.append((reason, id_))
 
     def same(self, names: Iterable[str]) -> None:
         """These names are one contact's."""
@@ -252,9 +262,6 @@ class Story:
                 key = (sent.number, self._who(sent.contact), sent.at)
                 sent = replace(sent, at=latest.get(key, sent.at))
             yield sent
-        unknown = len(self._reported - {sent.id for sent in self.tries})
-        if unknown:
-            self.left_out["sends of which no line tells what was sent"] = unknown
 
     def _latest(self) -> dict[tuple[str, str, datetime], datetime]:
         """The last arrival of each contact in each second.
@@ -267,6 +274,15 @@ class Story:
             key = (event.number, self._who(event.contact), arrived.replace(microsecond=0))
             found[key] = max(arrived, found.get(key, arrived))
         return found
+
+    def left_out(self) -> Counter[str]:
+        """How many of what do not go into the scenario."""
+        told = {sent.id for sent in self.tries if sent.id is not None}
+        unjudged = [(reason, id_) for reason, id_ in self._unjudged if id_ not in told]
+        unknown = self._reported - told - {id_ for _, id_ in unjudged}
+        found = Counter({"sends of which no line tells what was sent": len(unknown)})
+        found.update(f"sends that no policy can judge ({reason})" for reason, _ in unjudged)
+        return self._passed_over + found
 
     def templates(self) -> dict[str, dict[str | None, str]]:
         """What was registered at first, by name and language; None as language is all."""
@@ -293,6 +309,14 @@ class Story:
         for sent, each in sends:
             if each in registered or each[0] in reported:  # else 132001 says that there is none
                 yield (sent.shows is None, sent.at), each, sent.shows or "approved"
+
+
+def _is_told(value: Value, following: Value | None) -> bool:
+    """Whether it only says that a message's type is unknown: the message itself comes next."""
+    if not isinstance(value, Unrecognised) or not isinstance(following, CustomerMessage):
+        return False
+    id_ = text(mapping(value.raw).get("id"))
+    return following.kind == "unsupported" and following.id == id_
 
 
 def _message(message: Message) -> Any:
@@ -335,75 +359,3 @@ def _outcome(sent: Try) -> dict[str, Any]:
     if sent.lacked is not None:
         return {"expect": {"allowed": "false", "error_code": str(sent.code)}}
     return {"expect": {"allowed": "true"}}
-
-
-# -- the text of the file ------------------------------------------------------------------------
-
-
-def scenario_text(story: Story, title: str, spec: str) -> str:
-    """The scenario file.
-
-    Args:
-        story: with at least one step.
-        title: the scenario's name.
-        spec: of the policy.
-    """
-    steps = story.steps()
-    name, *options = spec.split(",")
-    policy: Any = {"name": name, **dict(each.split("=", 1) for each in options)}
-    head: dict[str, Any] = {
-        "scenario": fitting(title),
-        "policy": policy if options else name,
-        "start": format_instant(min(min(step.at, step.arrived) for step in steps)),
-    }
-    templates = story.templates()
-    if templates:
-        head["templates"] = {
-            name: found[None] if found.keys() == {None} else found
-            for name, found in templates.items()
-        }
-    words = _Words(steps)
-    lines = [f"{key}: {flow(value)}" for key, value in head.items()]
-    lines += ["steps:", *(line for step in steps for line in words.step(step))]
-    return "".join(f"{line}\n" for line in (*_HEAD, *lines))
-
-
-_HEAD: Final = (
-    "# Made by `wa-sim import-webhooks`. Contacts and ids are masked. Each `expect` says what",
-    "# really happened: a step that fails shows where this policy differs from that.",
-)
-
-
-class _Words:
-    """The words that stand in the file for numbers, contacts and ids."""
-
-    def __init__(self, steps: Iterable[Happened]) -> None:
-        self._words: dict[tuple[str, str], str] = {}
-        self._counts: Counter[str] = Counter()
-        keys = [step.key for step in steps if step.key is not None]
-        self._several = len({number for number, _ in keys}) > 1
-
-    def _word(self, what: str, name: str) -> str:
-        if (what, name) not in self._words:
-            self._counts[what] += 1
-            self._words[what, name] = f"{what}{self._counts[what]}"
-        return self._words[what, name]
-
-    def step(self, step: Happened) -> Iterator[str]:
-        """The lines of a step."""
-        says: dict[str, Any] = {"at": format_instant(step.at)}
-        if step.arrived != step.at:
-            says["arrives"] = format_instant(step.arrived)
-        if step.key is not None:
-            number, contact = step.key
-            if self._several:
-                says["number"] = self._word("business-", number)
-            says["contact"] = self._word("customer-", contact)
-        if step.id is not None:
-            says["id"] = self._word(*step.id)
-        says |= step.says
-        failed = says.get("platform", {})
-        if "failed" in failed:
-            says["platform"] = {**failed, "message": self._word(*failed["message"])}
-        for index, (key, value) in enumerate(says.items()):
-            yield f"{'    ' if index else '  - '}{key}: {flow(value)}"

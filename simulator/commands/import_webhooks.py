@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 if TYPE_CHECKING:
     from ..story import Story
+
+_PHONE: Final = re.compile("[0-9]{7,}")
 
 
 @click.command("import-webhooks")
@@ -34,7 +37,7 @@ def command(file: str, output: str | None, spec: str) -> None:
     from ..outputs import same_file
     from ..policy_file import seen_from
     from ..scenario import load_text
-    from ..story import scenario_text
+    from ..story_text import scenario_text
     from .specs import check_name, policy_of
 
     policy = policy_of(spec)
@@ -55,7 +58,7 @@ def command(file: str, output: str | None, spec: str) -> None:
         _, *options = spec.split(",")
         spec = ",".join([seen_from(policy.file, str(Path(output or "-").parent)), *options])
         check_name(spec)
-    made = scenario_text(story, f"What happened in {shown(Path(file).name)}", spec)
+    made = scenario_text(story, f"What happened in {_masked(shown(Path(file).name))}", spec)
     load_text(made.encode(), output or "-")  # what this writes can be run, or it is our fault
     where = ""
     if output is None:
@@ -70,8 +73,17 @@ def command(file: str, output: str | None, spec: str) -> None:
     _tell(story, where)
 
 
+def _masked(name: str) -> str:
+    """The name of a log, which may be named after the contact."""
+    from wa_fsm.identity import masked
+
+    from ..audit.masking import Mask
+
+    return _PHONE.sub(lambda found: masked(found[0]), Mask().numbers(name))
+
+
 def _tell(story: Story, where: str) -> None:
     count = len(story.steps())
     click.echo(f"{count} step{'' if count == 1 else 's'}{where}", err=True)
-    for what, many in sorted(story.left_out.items()):
+    for what, many in sorted(story.left_out().items()):
         click.echo(f"left out: {many} {what}", err=True)

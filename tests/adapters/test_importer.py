@@ -15,7 +15,8 @@ import pytest
 from wa_sim.importer import BadLines, read_lines
 from wa_sim.runner import run_case
 from wa_sim.scenario import load_text
-from wa_sim.story import Story, scenario_text
+from wa_sim.story import Story
+from wa_sim.story_text import scenario_text
 
 from tests.adapters.told import ANA, NAMES, NINE, NUMBER, delivery, fixture, message
 
@@ -303,6 +304,57 @@ def test_two_business_numbers_are_told_apart() -> None:
     ]
 
 
+def test_a_send_without_a_number_is_of_the_only_one_that_the_log_names() -> None:
+    """Another send may name it, before or after, by a number or a URL; a second one is in doubt."""
+    bare = sent(NINE + HOUR, "wamid.b")
+    for named in ({"number": NUMBER}, {"url": f"/v25.0/{NUMBER}/messages"}):
+        lines = (sent(NINE, "wamid.a", **named), bare)
+        assert steps_of(*lines) == steps_of(*lines[::-1])
+        assert len(steps_of(OPENED, *lines)) == 3
+    other = sent(NINE, "wamid.a", number="200100399")
+    for mixed in ((OPENED, other, bare), (other, sent(NINE, "wamid.c", number=NUMBER), bare)):
+        bad = read(jsonl(*mixed))
+        assert isinstance(bad, BadLines)
+        (mistake,) = bad.mistakes
+        assert mistake.startswith("f:3: it is not known which business number sent this")
+
+
+def left_out(*lines: Any) -> dict[str, int]:
+    story = read(jsonl(*lines))
+    assert isinstance(story, Story)
+    return dict(story.left_out())
+
+
+def test_a_change_of_names_is_counted_as_left_out() -> None:
+    """A new number, or a new id: a scenario has no step that says so."""
+    changes = "changes of a customer's number or id"
+    for name in ("number_changed", "user_id_update"):
+        assert left_out(OPENED, came(NINE, fixture(name))) == {changes: 1}
+
+
+def test_a_send_that_no_policy_can_judge_is_left_out_once() -> None:
+    """Its answer and its status are the same send; but what a status proves is a step."""
+    direct = sent(NINE + HOUR, "wamid.d")
+    direct["request"]["category"] = "utility"
+    unjudged = {"sends that no policy can judge (category_not_allowed)": 1}
+    assert left_out(OPENED, direct) == unjudged
+    assert left_out(OPENED, direct, status(NINE + HOUR, "wamid.d", "delivered")) == unjudged
+    refused = status(NINE + HOUR, "wamid.d", "failed", errors=[REFUSED])
+    assert left_out(OPENED, direct, refused) == {}
+    assert len(steps_of(OPENED, direct, refused)) == 3
+
+
+def test_a_message_of_an_unknown_type_is_not_left_out() -> None:
+    """It stands there as `unsupported`; one that cannot be placed at all is left out."""
+    odd = message("wamid.2", kind="poll_vote")
+    timeless = {**odd, "timestamp": None}
+    assert steps_of(delivery(odd)) == ["contact: customer-1 id: m1 customer: unsupported"]
+    assert left_out(delivery(odd)) == {}
+    unrecognised = left_out(OPENED, delivery(timeless))
+    assert set(unrecognised) == {"parts that are not recognised"}
+    assert left_out(delivery(timeless, message("wamid.3", kind="unsupported"))) == unrecognised
+
+
 def test_what_does_not_go_in_is_told(tmp_path: Path) -> None:
     """History, echoes, notices and read receipts are counted on standard error."""
     names = ("text", "history", "echo", "account", "preference_stop", "an_unknown_field")
@@ -365,6 +417,22 @@ def test_any_name_of_a_file_can_stand_in_the_title(name: str, tmp_path: Path) ->
     (case,) = load_text((tmp_path / "out.yaml").read_bytes(), "out.yaml")
     assert case.name.startswith("What happened in ")
     assert run_case(case).passed
+
+
+@pytest.mark.parametrize(
+    "name", ["+4915550001.jsonl", "chat_4915550001_2026.jsonl", "+49 1555 0001.jsonl"]
+)
+def test_a_log_that_is_named_after_the_contact_does_not_tell_them(
+    name: str, tmp_path: Path
+) -> None:
+    """The title names the log, and the scenario is for everybody's eyes."""
+    (tmp_path / name).write_bytes(jsonl(*INCIDENT))
+    call = [WA_SIM, "import-webhooks", f"./{name}"]
+    ended = subprocess.run(
+        call, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60, check=True
+    )
+    assert "What happened in " in ended.stdout
+    assert "1555" not in ended.stdout
 
 
 @pytest.mark.parametrize("policy", ["é😀.policy.yaml", 'a"b: c.policy.yaml', "- #x.policy.yaml"])

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 pytest.importorskip("pyarrow")
-from wa_sim.audit.sources import NoLog
+from wa_sim.audit.plain import Reject
+from wa_sim.audit.sources import NoLog, find, read
 
 from .told import linked, told, written
 
@@ -129,6 +130,50 @@ def test_a_request_tells_more_than_a_status_wherever_it_stands(tmp_path: Path) -
     ]  # fmt: skip
     assert rejects == []
     assert asides == {"statuses that tell what became of a send, counted with it": 2}
+
+
+def test_a_request_may_be_a_text_of_json(tmp_path: Path) -> None:
+    """As a log may keep it; and what is no object is rejected as its line, not the whole log."""
+    answer = {"messages": [{"id": "wamid.9"}]}
+    plain = request(T0, SALE, answer)
+    packed = {**plain, "request": json.dumps(plain["request"]), "response": json.dumps(answer)}
+    wrapped = {**plain, "request": json.dumps({"url": f"/{NUMBER}/messages", "body": SALE})}
+    opened = value(messages=[message(T0, "wamid.1")])
+    assert told("webhooks", archive(tmp_path, opened, packed)) == told(
+        "webhooks", archive(tmp_path, opened, plain)
+    )
+    assert len(told("webhooks", archive(tmp_path, wrapped))[0]) == 1
+    odd = [{**plain, "request": each} for each in (None, 5, "x", [])]
+    rows, rejects, _ = told("webhooks", archive(tmp_path, opened, *odd))
+    assert len(rows) == 1
+    assert [position for position, _ in rejects] == [2, 3, 4, 5]
+    assert {why.partition(";")[0] for _, why in rejects} == {"the `request` is no object"}
+
+
+def test_a_request_without_a_number_is_of_the_only_one_that_the_log_names(tmp_path: Path) -> None:
+    """Wherever it is named, also by a request that sends nothing; of several nobody knows."""
+    bare = request(T0, TEXT, {"messages": [{"id": "wamid.9"}]})
+    named = request(T0 + 1, {"status": "read", "message_id": "wamid.1"}, {"success": True})
+    rows, rejects, _ = told("webhooks", archive(tmp_path, bare, {**named, "number": NUMBER}))
+    assert ([each["number"] for _, each in rows], rejects) == ([NUMBER], [])
+    opened = value(messages=[message(T0, "wamid.1")])
+    other = archive(tmp_path, bare, opened, {**named, "number": "200100399"})
+    rows, rejects, _ = told("webhooks", other)
+    assert [each["id"] for _, each in rows] == ["wamid.1"]
+    assert [why.partition(";")[0] for _, why in rejects] == [
+        "it is not known which business number sent this"
+    ]
+
+
+def test_a_rejected_line_is_kept_as_it_stands(tmp_path: Path) -> None:
+    """Of a body the part that cannot be read, of a request the line."""
+    timeless = {"from": ANA, "id": "wamid.1", "type": "text"}
+    bare = request(T0, TEXT, None)
+    path = archive(tmp_path, value(messages=[message(T0, "wamid.0"), timeless]), bare,
+                   {**bare, "number": "1"})  # fmt: skip
+    found = read("webhooks", find([str(path)]))
+    raws = [json.loads(each.raw or "") for each in found if isinstance(each, Reject)]
+    assert raws == [timeless, bare]
 
 
 def test_a_refusal_for_the_window_proves_that_it_was_free_form(tmp_path: Path) -> None:

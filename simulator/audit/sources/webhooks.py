@@ -11,6 +11,7 @@ a price it is unclassified. All names of one person are one customer.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -21,7 +22,7 @@ from wa_fsm.adapters.webhooks import Evidence, Unrecognised, Value
 from wa_fsm.events import CustomerCall, CustomerMessage, Delivered, SendFailed, Sent, TemplateStatus
 from wa_fsm.identity import ContactChanged, SameContact
 
-from ...importer import Wrong, classified, line_of, tried, webhook_of
+from ...importer import Wrong, classified, line_of, number_of, tried, webhook_of
 from ...story import Story
 from ..plain import Chunk, Reject
 from . import jsons
@@ -87,7 +88,7 @@ class _Reader:
         self.told = 0
         self._numbers: set[str] = set()
         self._rejects: list[Reject] = []
-        self._later: list[tuple[Place, dict[str, Any]]] = []
+        self._later: list[tuple[Place, bytes]] = []
 
     def given(self) -> list[Reject]:
         """The rejects since the last call."""
@@ -106,10 +107,10 @@ class _Reader:
         try:
             line = line_of(raw)
             if "request" in line:
-                self._request(place, line)
+                self._request(place, line, raw)
             else:
                 values, arrived = webhook_of(line, raw)
-                self._webhook(place, values, arrived)
+                self._webhook(place, values, arrived, raw)
         except Wrong as wrong:
             self._reject(place, str(wrong), raw)
 
@@ -119,7 +120,9 @@ class _Reader:
 
     # -- webhooks --------------------------------------------------------------------------------
 
-    def _webhook(self, place: Place, values: Sequence[Value], arrived: datetime | None) -> None:
+    def _webhook(
+        self, place: Place, values: Sequence[Value], arrived: datetime | None, raw: bytes
+    ) -> None:
         told = {(v.message_id, v.status) for v in values if isinstance(v, Evidence)}
         for value in values:
             number = getattr(value, "number", None)
@@ -136,7 +139,8 @@ class _Reader:
             elif isinstance(value, SameContact):
                 self.archive.same(value.names)
             elif isinstance(value, Unrecognised) and value.what != _UNKNOWN_KEY:
-                self._reject(place, f"{value.path}: {value.what}", b"")
+                said = _part(value.raw) or raw
+                self._reject(place, f"{value.path}: {value.what}", said)
             elif isinstance(value, Unrecognised):
                 self.asides["parts of bodies that are not known"] += 1
             elif not isinstance(value, Delivered):
@@ -158,20 +162,22 @@ class _Reader:
 
     # -- requests --------------------------------------------------------------------------------
 
-    def _request(self, place: Place, line: dict[str, Any]) -> None:
-        if not {"url", "number"} & line.keys() and not isinstance(line["request"].get("url"), str):
-            self._later.append((place, line))  # the webhooks may tell the only number
+    def _request(self, place: Place, line: dict[str, Any], raw: bytes) -> None:
+        number = number_of(line)
+        if number is None:
+            self._later.append((place, raw))  # the other lines may tell the only number
         else:
+            self._numbers.add(number)
             self._send(place, line)
 
     def requests(self) -> None:
-        """Read the requests that name no number, when all webhooks are read."""
+        """Read the requests that name no number, when all other lines are read."""
         later, self._later = self._later, []
-        for place, line in later:
+        for place, raw in later:
             try:
-                self._send(place, line)
+                self._send(place, line_of(raw))
             except Wrong as wrong:
-                self._reject(place, str(wrong), b"")
+                self._reject(place, str(wrong), raw)
 
     def _send(self, place: Place, line: dict[str, Any]) -> None:
         at, found = classified(line, self._numbers)
@@ -183,9 +189,16 @@ class _Reader:
             story = _Told(self.archive)
             tried(story, found, at, line.get("response"))
             (made,) = story.tries
-            self._numbers.add(made.number)
             self.told += 1
             self.archive.tried(place, made)
+
+
+def _part(value: object) -> bytes:
+    """A part of a body as text; empty where it is nested so deeply that it could just be read."""
+    try:
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    except RecursionError:
+        return b""
 
 
 class _Told(Story):
