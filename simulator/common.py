@@ -23,7 +23,7 @@ def zone(name: str) -> tzinfo:
     try:
         return clock.zone(name)
     except ValueError:
-        near = policies.near(name, sorted(available_timezones()))
+        near = policies.near(name, sorted(available_timezones() - {name}))
         _, asks, meant = near.rpartition("did you mean")
         hint = f"; {asks}{meant}" if asks else ""
         raise ValueError(

@@ -6,10 +6,11 @@ computes with standard-library datetimes; pendulum stands at the rim only, where
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from wa_fsm.events import instant
 
@@ -48,6 +49,10 @@ class ManualClock:
         self.advance(instant(then) - self._now)
 
 
+# What is in the folder of the zones and is no zone of IANA: the machine's own, and second copies.
+_NO_NAME: Final = re.compile("localtime|posixrules|(posix|right)/.*")
+
+
 @lru_cache(maxsize=256)
 def zone(name: str) -> tzinfo:
     """The time zone of an IANA name such as ``Europe/Berlin``. The only lookup of zones there is.
@@ -58,6 +63,8 @@ def zone(name: str) -> tzinfo:
     import pendulum  # local: it takes longer to import than all of the core, and few need it
 
     try:
+        if _NO_NAME.fullmatch(name):
+            raise ValueError("a name that other machines and browsers do not know")
         found = pendulum.timezone(name)
     except Exception as error:  # pendulum leaks the errors of whatever holds its zone data
         raise ValueError(f"unknown time zone `{name}`; expected one such as `UTC`") from error

@@ -5,6 +5,8 @@ House rules:
 * The values are those of a scenario file, every scalar a text. Nothing here knows what they mean:
   the text goes through the same loader as every file, so mistakes are told in the same words.
 * The policies stand apart, since the same steps may be played under one or two.
+* What looks like a ``<name>`` of an example is a text here like any other. So that the loader takes
+  it for one too, the text of the file has an example in which each such name stands for itself.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any, Final, TypeAlias
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ..examples import expand, may_have_placeholders
-from ..flow import flow
+from ..flow import PLACEHOLDER, flow
 from ..mistakes import Notes
 from ..nodes import Document, compose
 from ..policy_file import is_file
@@ -30,6 +32,7 @@ _HEAD: Final = ("scenario", "start", "timezone", "requirement", "contacts", "tem
 _BLOCKS: Final = ("contacts", "templates")  # a line for each entry
 _TITLE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ,.;'()/+!?-]*[A-Za-z0-9.')!?])?")
 _WIDTH: Final = 96
+_ITSELF: Final = "as written"  # the example in which names stand for themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +81,11 @@ def text_of(
             lines.append(f"policy: {flow(policy)}")
     if "scenario" not in scenario:
         lines.insert(0, f"policy: {flow(policy)}")
-    steps = scenario.get("steps")
-    if isinstance(steps, list) and steps:
-        lines.append("steps:")
-        for at, step in enumerate(steps):
-            told = expects[at] if at < len(expects) else None
-            lines += _step(step if told is None else {**step, "expect": told})
-    elif "steps" in scenario:
-        lines.append(f"steps: {flow(steps)}")
-    return "".join(f"{line}\n" for line in lines)
+    below = list(_steps(scenario, expects))
+    names = dict.fromkeys(PLACEHOLDER.findall("\n".join(lines + below)))
+    if names:
+        lines += _head("examples", {_ITSELF: {name: f"<{name}>" for name in names}})
+    return "".join(f"{line}\n" for line in lines + below)
 
 
 def _head(key: str, value: Any) -> Iterator[str]:
@@ -98,6 +97,19 @@ def _head(key: str, value: Any) -> Iterator[str]:
         yield from (f"  {flow(each)}: {flow(inner)}" for each, inner in value.items())
     else:
         yield f"{name}: {flow(value)}"
+
+
+def _steps(
+    scenario: Mapping[str, Any], expects: Sequence[Mapping[str, str] | None]
+) -> Iterator[str]:
+    steps = scenario.get("steps")
+    if isinstance(steps, list) and steps:
+        yield "steps:"
+        for at, step in enumerate(steps):
+            told = expects[at] if at < len(expects) else None
+            yield from _step(step if told is None else {**step, "expect": told})
+    elif "steps" in scenario:
+        yield f"steps: {flow(steps)}"
 
 
 def _step(step: Any) -> Iterator[str]:
@@ -164,7 +176,7 @@ def _names_policy(document: Document) -> bool:
 
 
 def _played(scenario: Plain, title: str, policies: list[Any], away: str) -> Played:
-    scenario["scenario"] = title
+    scenario["scenario"] = title.removesuffix(f" [{_ITSELF}]")
     scenario.pop("examples", None)
     told = scenario.pop("policy", None)
     own = policies if told is None else told if isinstance(told, list) else [told]

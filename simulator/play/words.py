@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from wa_fsm.decision import Standing, in_zone
+from wa_fsm.decision import Standing, in_zone, twice
 from wa_fsm.events import (
     CustomerCall,
     CustomerKind,
@@ -123,7 +123,10 @@ def title(step: Step) -> str:
 
 
 def when(value: datetime, zone: tzinfo) -> str:
-    """An instant: ``Mon 2 Mar 2026, 09:00``; seconds and milliseconds where there are any."""
+    """An instant: ``Mon 2 Mar 2026, 09:00``; seconds and milliseconds where there are any.
+
+    Where clocks are set back, they show the same times once more; these have their offset too.
+    """
     shown = in_zone(value, zone)
     day = f"{_DAYS[shown.weekday()]} {shown.day} {_MONTHS[shown.month - 1]} {shown.year}"
     clock = f"{shown.hour:02}:{shown.minute:02}"
@@ -131,7 +134,7 @@ def when(value: datetime, zone: tzinfo) -> str:
         clock += f":{shown.second:02}"
     if shown.microsecond:
         clock += f".{shown.microsecond // 1000:03}"
-    return f"{day}, {clock}"
+    return f"{day}, {clock}{twice(shown)}"
 
 
 def length(value: timedelta) -> str:

@@ -8,10 +8,19 @@ const waFilters = (() => {
   }
 
   function write(form, wanted) {
-    for (const name of NAMES) {
-      form.elements[name].value = wanted[name] || "";
-      if (form.elements[name].value !== (wanted[name] || "")) form.elements[name].value = "";
+    for (const name of NAMES) choose(form.elements[name], wanted[name] || "");
+  }
+
+  /** Set a field; what it does not have leaves it empty. Of radio buttons, none is chosen by an
+      empty value in every browser, so they are checked one by one. */
+  function choose(field, value) {
+    if (field instanceof RadioNodeList) {
+      const all = [...field];
+      (all.find((each) => each.value === value) || all[0]).checked = true;
+      return;
     }
+    field.value = value;
+    if (field.value !== value) field.value = "";
   }
 
   function fromHash(hash) {

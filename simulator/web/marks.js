@@ -2,7 +2,7 @@
 /* The shapes of a timeline: one for each who acts, with a glyph for what was answered. */
 const waMarks = (() => {
   const SVG = "http://www.w3.org/2000/svg";
-  const MOST = 4, CLOSEST = 22; // levels of a lane; pixels from mark to mark in one level
+  const MOST = 4, CLOSEST = 22; // levels of a crowded lane; pixels from mark to mark in one level
   const GLYPHS = {
     allowed: "M-4 0l3 3.5l5.5-7", refused: "M-3.5-3.5l7 7M3.5-3.5l-7 7",
     customer: "M-4-1.5h8M-4 2h5", platform: "M0-3.5v4M0 3.6v.2", look: "M-1.5 0h3M0-1.5v3",
@@ -61,18 +61,26 @@ const waMarks = (() => {
   }
 
   /** Where each mark of a lane stands: its x, its level so that none hides another, and how wide
-   *  its label may be. @param marks in order of arrival. */
+   *  its label may be. Marks of one instant, which no zoom parts, have as many levels as they need;
+   *  what is only crowded shares a few. @param marks in order of arrival. */
   function lane(marks, x, width) {
     const places = marks.map((mark) => x(waClock.ms(mark.arrived_at))), ends = [];
     const found = marks.map((mark, i) => {
       const here = places[i];
       let level = ends.findIndex((end) => here - end >= CLOSEST);
-      if (level < 0) level = ends.length < MOST ? ends.length : ends.indexOf(Math.min(...ends));
+      if (level < 0 && ends.length >= MOST) level = crowded(ends, here);
+      if (level < 0) level = ends.length;
       ends[level] = here;
       const free = [places[i - 1], places[i + 1]].filter((each) => each !== undefined).map((each) => Math.abs(each - here) - 6);
       return { mark, x: here, level, room: Math.min(150, 2 * (here + 4), 2 * (width - here + 4), ...free) };
     });
     return { marks: found, count: Math.max(1, ends.length) };
+  }
+
+  /** The level whose last mark is farthest away; -1 where all of them stand at this very place. */
+  function crowded(ends, here) {
+    const farthest = Math.min(...ends);
+    return farthest < here ? ends.indexOf(farthest) : -1;
   }
 
   /** Put into a list what the marks and the bands mean. */

@@ -24,6 +24,9 @@ const playActs = (() => {
     });
   }
 
+  /** Set a value under a name that people choose, `__proto__` too. */
+  const put = (values, name, value) => Object.defineProperty(values, name, { value, configurable: true, enumerable: true, writable: true });
+
   const span = (fields) => Math.round(Number(fields.count.value) * Number(fields.unit.value));
 
   // -- once --------------------------------------------------------------------------------------
@@ -69,10 +72,10 @@ const playActs = (() => {
       button.addEventListener("click", () => tried(() => playStory.pass(PASSES[button.dataset.pass])));
     }
     on("until", (fields) => {
-      const { now } = playStory.answer;
-      const away = Date.parse(instant(fields.until.value, now.zone)) - Date.parse(now.at);
-      if (away <= 0) throw new Error("That is not after now. Time only goes on; to go back, use Undo or “Go back to here”.");
-      return playStory.pass(away);
+      const { now } = playStory.answer, here = Date.parse(now.at);
+      const then = instants(fields.until.value, now.zone).find((each) => each > here);
+      if (!then) throw new Error("That is not after now. Time only goes on; to go back, use Undo or “Go back to here”.");
+      return playStory.pass(then - here);
     });
     on("status", (fields) => playStory.happen({ platform: { ...JSON.parse(fields.template.value), status: fields.status.value } }));
     on("failure", (fields) => playStory.happen({ platform: { failed: fields.code.value, message: fields.message.value } }));
@@ -97,12 +100,13 @@ const playActs = (() => {
     }
     on("add-template", (fields) => playStory.change((next) => {
       const name = fields.name.value.trim(), templates = next.scenario.templates || (next.scenario.templates = {});
-      if (name in templates) throw new Error(`There is a template of the name ${name} already.`);
-      templates[name] = fields.status.value;
+      if (Object.hasOwn(templates, name)) throw new Error(`There is a template of the name ${name} already.`);
+      put(templates, name, fields.status.value);
     }).then(() => { fields.name.value = ""; }));
-    on("start", (fields) => playStory.change((next) => {
-      const zone = fields.zone.value.trim();
-      next.scenario.start = instant(fields.start.value, zone);
+    on("start", (fields) => playStory.change((next, { now }) => {
+      const zone = fields.zone.value.trim(), all = instants(fields.start.value, zone);
+      const same = all.find((each) => each === Date.parse(now.at) - now.offset);
+      next.scenario.start = written(same ?? all[0], zone);
       if (/^[+-]/.test(zone)) delete next.scenario.timezone; else next.scenario.timezone = zone;
     }));
     by("who").addEventListener("change", (event) => {
@@ -122,28 +126,25 @@ const playActs = (() => {
 
   /** An instant as the field for date and time shows it in a zone; without milliseconds. */
   function local(at, zone) {
-    const [date, time] = waClock.stamp(at, zone).split(" ");
-    return `${date}T${time.length === 5 ? `${time}:00` : time.slice(0, 8)}`;
+    const { date, time } = waClock.parts(at, zone);
+    return `${date}T${time}`;
   }
 
-  /** A date and time of the clock in a zone, as an instant with its offset. */
-  function instant(local, zone) {
+  /** The instants at which the clocks in a zone show a date and time, the first one first. */
+  function instants(local, zone) {
     const wall = Date.parse(`${local}Z`);
     if (Number.isNaN(wall)) throw new Error("That is no date and time.");
-    const shown = (at) => {
-      const said = waClock.stamp(at, zone);
-      return Date.parse(`${said.replace(" ", "T")}Z`);
-    };
-    let at;
-    try {
-      at = wall - (shown(wall) - wall);
-      at = wall - (shown(at) - at);
-    } catch {
-      throw new Error(`There is no time zone of the name ${zone}. Choose one such as Europe/Berlin.`);
-    }
-    const away = Math.round((shown(at) - at) / 60000), size = Math.abs(away);
-    const two = (number) => String(number).padStart(2, "0");
-    return `${local.length === 16 ? `${local}:00` : local}${away < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+    if (!waClock.knows(zone)) throw new Error(`There is no time zone of the name ${zone}. Choose one such as Europe/Berlin.`);
+    const found = waClock.instants(wall, zone);
+    if (!found.length) throw new Error("The clocks skip this time: they are set forward over it. Choose an earlier or a later one.");
+    return found;
+  }
+
+  /** An instant as scenario files write it, with the offset of a zone; in UTC where that has seconds. */
+  function written(at, zone) {
+    const by = waClock.ahead(at, zone);
+    if (by % 60000) return new Date(at).toISOString().replace(".000Z", "Z");
+    return `${local(at, zone)}${waClock.offset(by)}`;
   }
 
   // -- after each step ---------------------------------------------------------------------------
@@ -219,7 +220,7 @@ const playActs = (() => {
 
   function statusSelect(name, status) {
     const options = Object.entries(words.statuses).map(([each, text]) => option(each, text, each === status));
-    const change = (event) => tried(() => playStory.change((next) => { next.scenario.templates[name] = event.target.value; }));
+    const change = (event) => tried(() => playStory.change((next) => { put(next.scenario.templates, name, event.target.value); }));
     return make("select", { "aria-label": `Status of ${name} at the start`, "data-keep": `template ${name}`, onchange: change }, ...options);
   }
 

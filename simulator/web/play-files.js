@@ -4,7 +4,7 @@ const playFiles = (() => {
   const { make, by } = playView;
   const opening = by("open-dialog"), saving = by("save-dialog"), form = by("save-form");
   const LARGEST = 1000000;
-  let words = null, named = false;
+  let words = null, named = false, say = () => {};
 
   function trouble(dialog, text) {
     const note = dialog.querySelector(".dialog-trouble");
@@ -33,12 +33,17 @@ const playFiles = (() => {
 
   // -- opening -----------------------------------------------------------------------------------
 
+  /** Play a scenario that was found; what of it the page has no room for is said. */
+  async function take(found, fresh = false) {
+    await playStory.open(found, fresh);
+    opening.close();
+    const left = (found.left_out || []).map((each) => each.name || each).join(", ");
+    if (left) say(`The scenario names more than two policies. These are not shown, and not saved: ${left}.`);
+  }
+
   async function choose(found) {
     if (found.length === 1) {
-      await playStory.open(found[0]);
-      opening.close();
-      const left = found[0].left_out || [];
-      if (left.length) throw new Error(`The file names more than two policies; these are not shown: ${left.map((each) => each.name || each).join(", ")}.`);
+      await take(found[0]);
       return;
     }
     const choice = by("open-choice");
@@ -126,8 +131,8 @@ const playFiles = (() => {
     done(`Downloaded as ${name}. Send it to your engineers, or run it: wa-sim run "${name}"`);
   }
 
-  function begin(all) {
-    words = all;
+  function begin(all, tell) {
+    [words, say] = [all, tell];
     by("open-shipped").elements.shipped.replaceChildren(...shipped(words.shipped));
     on("open-shipped", (fields) => load({ shipped: fields.shipped.value }));
     on("open-file", async (fields) => {
@@ -148,5 +153,5 @@ const playFiles = (() => {
     by("save").addEventListener("click", showSave);
   }
 
-  return { begin, choose, showOpen, mistakes };
+  return { begin, take, choose, showOpen, mistakes };
 })();

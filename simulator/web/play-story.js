@@ -9,9 +9,11 @@ const playStory = (() => {
   const KEPT = "wa-sim play";
   const UNITS = [["h", 3600000], ["m", 60000], ["s", 1000], ["ms", 1]];
   const MOST = 200; // changes that can be undone
+  const ROOM = 2000000; // characters of them that are kept for a reload; browsers take twice that
 
   let played = null, answer = null, who = { number: "business", contact: "customer" };
   let past = [], future = [], waiting = Promise.resolve(), turns = 0, told = () => {}, about = null;
+  let unkept = false;
 
   class Mistakes extends Error {
     constructor(mistakes) {
@@ -73,10 +75,27 @@ const playStory = (() => {
     told();
   }
 
+  /** Keep all of it for a reload; of a long story fewer changes that can be undone. Never is an
+      older story left there. */
   function keep() {
+    const now = { file: about, played, who };
+    let room = ROOM - JSON.stringify(now).length;
+    const newest = (all) => {
+      const first = all.findLastIndex((each) => (room -= JSON.stringify(each).length) < 0);
+      return all.slice(first + 1);
+    };
+    unkept = !stored({ ...now, past: newest(past), future: newest(future) }) && !stored({ ...now, past: [], future: [] });
+  }
+
+  /** Whether this browser keeps it; if not, nothing is kept. */
+  function stored(story) {
     try {
-      sessionStorage.setItem(KEPT, JSON.stringify({ file: about, played, who, past, future }));
-    } catch { /* storage is full or forbidden: then only a reload loses it */ }
+      sessionStorage.removeItem(KEPT);
+      sessionStorage.setItem(KEPT, JSON.stringify(story));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   const change = (made) => inTurn(async () => {
@@ -186,7 +205,7 @@ const playStory = (() => {
     about = file;
     try {
       const had = JSON.parse(sessionStorage.getItem(KEPT));
-      return had && had.file === file && had.played.scenario.steps.length ? had : null;
+      return had && had.file === file ? had : null;
     } catch {
       return null;
     }
@@ -206,5 +225,6 @@ const playStory = (() => {
     get who() { return who; },
     get canUndo() { return past.length > 0 || (played !== null && played.scenario.steps.length > 0); },
     get canRedo() { return future.length > 0; },
+    get unkept() { return unkept; }, // whether a reload would lose it
   };
 })();

@@ -148,18 +148,37 @@ const playView = (() => {
   /** A button beside a step that takes a note for readers of the file. */
   function noteButton(index, mark, acts) {
     const button = make("button", { type: "button", class: "small", "data-keep": `note ${index}`, "aria-label": `Note at step ${index + 1}` }, mark.note ? "Change note" : "Add a note");
-    button.addEventListener("click", () => {
-      const field = make("input", { name: "note", maxlength: 500, value: mark.note || "", "aria-label": `Note at step ${index + 1}`, placeholder: "for readers of the file" });
-      const form = make("form", { class: "note line" }, field, make("button", {}, "Keep"));
-      form.addEventListener("submit", (event) => {
-        event.preventDefault();
-        acts.note(index, field.value.trim());
-      });
-      button.closest("li").append(form);
-      button.remove();
-      field.focus();
-    });
+    button.addEventListener("click", () => noteField(button, index, mark, acts).focus());
     return button;
+  }
+
+  /** The field for a note, in the place of its button. */
+  function noteField(button, index, mark, acts) {
+    const field = make("input", { name: "note", maxlength: 500, value: mark.note || "", "data-keep": `note ${index}`, "aria-label": `Note at step ${index + 1}`, placeholder: "for readers of the file" });
+    const form = make("form", { class: "note line" }, field, make("button", {}, "Keep"));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      acts.note(index, field.value.trim());
+    });
+    button.closest("li").append(form);
+    button.remove();
+    return field;
+  }
+
+  /** Draw the steps anew. A note that is being written is left open, unless it has just been kept. */
+  function showSteps(answer, acts) {
+    const { steps, pictures } = answer;
+    const title = (row) => row.querySelector(".what b").textContent;
+    const writing = [...by("steps").children].filter((row) => row.querySelector("form.note"));
+    by("steps").replaceChildren(...steps.map((step, index) => stepRow(step, index, answer, acts)));
+    for (const old of writing) {
+      const index = Number(old.dataset.index), { value, defaultValue } = old.querySelector("form.note").elements.note;
+      const row = by("steps").children[index];
+      if (!row || title(row) !== title(old) || value === defaultValue) continue;
+      const [mark] = marksAt(pictures, index);
+      if (value.trim() === (mark.note || "")) continue;
+      noteField(row.querySelector("[data-keep^=note]"), index, mark, acts).value = value;
+    }
   }
 
   /** With whom, where there are several. */
@@ -197,7 +216,7 @@ const playView = (() => {
     showNow(answer, by("standings"));
     showTimeline(answer);
     showDifferences(answer);
-    by("steps").replaceChildren(...steps.map((step, index) => stepRow(step, index, answer, acts)));
+    showSteps(answer, acts);
     by("steps").closest("section").hidden = !steps.length;
     by("hint").hidden = steps.length > 0;
     const notes = new Set(["An ordinary message (WhatsApp says: free-form) is any message but a template", ...answer.notes]);

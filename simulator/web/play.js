@@ -2,7 +2,8 @@
 /* Puts the parts of the page together. */
 (async () => {
   const { by } = playView;
-  let words = null;
+  const UNKEPT = "This browser does not keep the story: a reload of the page would lose it. Save it before you go on.";
+  let words = null, warned = false;
 
   function trouble(text) {
     by("trouble").hidden = !text;
@@ -22,15 +23,14 @@
 
   /** Mistakes of a step that was not taken: what was meant, not where it would stand. */
   function refused({ mistakes }) {
-    const value = mistakes.map(({ text }) => /^`(<[^>]*>)` has no value/.exec(text)).find(Boolean);
-    if (value) return `“${value[1]}” cannot stand there: in scenario files a word in < > stands for a value. Leave the < > out.`;
     const texts = mistakes.map(({ text, source }) => `${text}${source ? ` (in “${source}”)` : ""}`);
     return `That cannot be: ${[...new Set(texts)].join("; ")}.`;
   }
 
   function show() {
     const { answer } = playStory;
-    trouble("");
+    trouble(playStory.unkept && !warned ? UNKEPT : "");
+    warned = playStory.unkept;
     const acts = {
       back: (index) => tried(() => playStory.change((next) => { next.scenario.steps.splice(index + 1); })),
       note: (index, text) => tried(() => playStory.change((next) => {
@@ -70,7 +70,7 @@
     words = await playStory.ask("begin", { start: nine(), timezone: Intl.DateTimeFormat().resolvedOptions().timeZone || "" });
     playView.begin(words);
     playActs.begin(words, tried);
-    playFiles.begin(words);
+    playFiles.begin(words, trouble);
     playStory.listen(show);
     by("undo").addEventListener("click", () => tried(playStory.undo));
     by("redo").addEventListener("click", () => tried(playStory.redo));
@@ -78,7 +78,7 @@
     document.addEventListener("keydown", keys);
     const had = playStory.kept(words.file);
     if (had) await playStory.restore(had);
-    else await playStory.open(words.opened[0] || words.fresh, true);
+    else await playFiles.take(words.opened[0] || words.fresh, true);
     if (!had && words.opened.length > 1) {
       playFiles.showOpen();
       await playFiles.choose(words.opened);

@@ -48,11 +48,20 @@
     return picture;
   }
 
+  /** Draw a scenario once. One that cannot be drawn says so, and leaves the others alone. */
   function draw(self) {
     if (self.drawn) return;
     self.drawn = true;
     self.node.classList.add("drawn");
     sight.unobserve(self.body);
+    try {
+      fill(self);
+    } catch (error) {
+      self.body.append(make("p", "caution", `Not all of this scenario can be drawn here: ${error.message}.`));
+    }
+  }
+
+  function fill(self) {
     const { entry, body } = self, picture = pictureOf(self);
     const drawing = make("div", "drawing");
     const show = (mark) => {
@@ -167,7 +176,7 @@
     for (const each of items) {
       if (!each.node.open || each.node.hidden) continue;
       draw(each);
-      each.timeline.fit();
+      each.timeline?.fit();
     }
   });
 

@@ -76,7 +76,7 @@ const waSteps = (() => {
     const heads = ["When", "Step", "Answer", "Rule", "Then"].map((text) => make("th", "", text));
     for (const each of heads) each.scope = "col";
     return make("table", "steps",
-      make("caption", "", told(band.contact), " at ", told(band.number), `, times in ${picture.timezone || "UTC"}`),
+      make("caption", "", told(band.contact), " at ", told(band.number), `, times in ${waClock.knows(picture.timezone) && picture.timezone || "UTC"}`),
       make("thead", "", make("tr", "", ...heads)),
       make("tbody", "", ...lines.map((line) => make("tr", "", ...line[3]))));
   }

@@ -280,6 +280,78 @@ def test_a_file_of_ones_own(opens: Opens, tmp_path: Path) -> None:
     desk.steps("The customer sends a text")
 
 
+def test_a_scenario_with_three_policies(opens: Opens, new_page: Any, tmp_path: Path) -> None:
+    """The page shows two and says which it leaves out, however the scenario was opened."""
+    (tmp_path / "mine.policy.yaml").write_text("policy: mine\nextends: cloud-api\n", "utf-8")
+    text = (
+        "scenario: Three\npolicy: [cloud-api, textbook, ./mine.policy.yaml]\n"
+        "steps: [{at: 0s, customer: text}]\n"
+    )
+    (tmp_path / "three.yaml").write_text(text, "utf-8")
+    desk = opens()
+    desk.press("Open…")
+    desk.page.get_by_label("Or paste its text").fill(text)
+    desk.press("Open", "#open-text")
+    desk.steps("The customer sends a text")
+    desk.expect(desk.page.locator("#trouble")).to_contain_text("not saved: mine.policy.yaml.")
+    desk.press("1 hour")
+    desk.expect(desk.page.locator("#trouble")).to_be_hidden()
+    command = [WA_SIM, "play", "three.yaml", "--no-browser"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        desk = Desk(new_page(), process.stdout.readline().split()[4])
+        desk.expect(desk.page.locator("#trouble")).to_contain_text("not saved: mine.policy.yaml.")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("name", ["constructor", "toString", "__proto__"])
+def test_a_template_may_have_any_name(opens: Opens, name: str) -> None:
+    """Also one that means something to the page's own language."""
+    desk = opens()
+    desk.unfold("Settings")
+    desk.page.get_by_role("textbox", name="New template").fill(name)
+    desk.press("Add")
+    desk.verdicts("An ordinary message", "order_update may be sent", f"{name} may be sent")
+    desk.page.get_by_label(f"Status of {name} at the start").select_option("rejected")
+    desk.verdicts("An ordinary message", "order_update may", f"{name} may not be sent")
+    desk.page.get_by_role("textbox", name="New template").fill(name)
+    desk.press("Add")
+    desk.expect(desk.page.locator("#trouble")).to_contain_text(f"of the name {name} already")
+    desk.press(f"Remove the template {name}")
+    desk.verdicts("An ordinary message", "order_update may be sent")
+
+
+def test_the_nights_on_which_clocks_are_changed(opens: Opens) -> None:
+    """A time that is skipped is refused; of one that comes twice, both are reached in turn."""
+    desk = opens()
+    desk.unfold("Settings")
+    desk.unfold("Until a certain date and time")
+    start = desk.page.locator("#start").get_by_label("Date and time")
+    until, trouble = desk.page.locator("#until input"), desk.page.locator("#trouble")
+    start.fill("2026-03-29T02:30:00")
+    desk.press("Set")
+    desk.expect(trouble).to_contain_text("The clocks skip this time")
+    desk.expect(desk.page.locator("#now-title")).to_contain_text("Mon 2 Mar 2026, 09:00")
+    until.fill("2026-03-29T02:30:00")
+    desk.press("Go there")
+    desk.expect(trouble).to_contain_text("The clocks skip this time")
+    start.fill("2026-10-25T01:50:00")
+    desk.press("Set")
+    desk.expect(desk.page.locator("#now-title")).to_contain_text("2026, 01:50 (the start)")
+    for offset in ("+02:00", "+01:00"):
+        until.fill("2026-10-25T02:45:00")
+        desk.press("Go there")
+        desk.expect(desk.page.locator("#now-title")).to_contain_text(f", 02:45{offset}")
+    desk.press("Go there")
+    desk.expect(trouble).to_contain_text("That is not after now")
+    start.fill("0026-03-02T09:00:00")
+    desk.press("Set")
+    desk.expect(desk.page.locator("#now-title")).to_contain_text("Mon 2 Mar 26, 10:55")
+
+
 def test_a_file_that_means_harm(opens: Opens) -> None:
     """Texts of a file are only ever texts, whatever they look like and however long they are."""
     desk = opens(viewport={"width": 360, "height": 800})
@@ -405,11 +477,13 @@ def test_a_date_a_note_and_a_template_that_is_taken_away(opens: Opens) -> None:
     desk.expect(desk.page.locator("#trouble")).to_contain_text("That is not after now")
     desk.press("Note at step 1")
     desk.page.keyboard.type("she asks: where is <b>it</b>?")
-    desk.page.keyboard.press("Enter")
-    desk.expect(desk.page.locator("#trouble")).to_contain_text("“<b>” cannot stand there")
-    desk.page.get_by_role("textbox", name="Note at step 1").fill("she asks: where is it?")
-    desk.page.keyboard.press("Enter")
-    desk.expect(desk.outcome(0)).to_contain_text("she asks: where is it?")
+    desk.press("1 ms")
+    desk.steps("The customer sends a text", "Time passes", "Time passes")
+    note = desk.page.get_by_role("textbox", name="Note at step 1")
+    desk.expect(note).to_have_value("she asks: where is <b>it</b>?")
+    note.press("Enter")
+    desk.expect(desk.outcome(0)).to_contain_text("she asks: where is <b>it</b>?")
+    desk.expect(note).to_have_count(0)
     desk.unfold("Settings")
     desk.press("Remove the template order_update")
     desk.verdicts("An ordinary message may be sent")
@@ -484,8 +558,14 @@ def test_it_fits(opens: Opens, width: int, colours: str) -> None:
 
 
 def test_a_reload_loses_nothing(opens: Opens) -> None:
-    """After the page is loaded anew the story is there, and undo still works."""
+    """After the page is loaded anew the story is there, and undo and redo still work."""
     desk = opens()
+    title = desk.page.get_by_role("textbox", name="Scenario")
+    title.fill("Before anything happens")
+    title.press("Tab")
+    desk.expect(desk.page).to_have_title(re.compile("^Before anything happens"))
+    desk.page.reload()
+    desk.expect(title).to_have_value("Before anything happens")
     desk.press("Customer writes")
     desk.press("1 hour")
     desk.steps("The customer sends a text", "Time passes")
@@ -494,6 +574,41 @@ def test_a_reload_loses_nothing(opens: Opens) -> None:
     desk.headline("The window is open: 23 h left")
     desk.press("Undo")
     desk.steps("The customer sends a text")
+    desk.press("Undo")
+    desk.steps()
+    desk.page.reload()
+    desk.press("Redo")
+    desk.press("Redo")
+    desk.steps("The customer sends a text", "Time passes")
+    desk.press("New")
+    desk.steps()
+    desk.page.reload()
+    desk.press("Undo")
+    desk.steps("The customer sends a text", "Time passes")
+
+
+def test_a_reload_of_a_long_story(opens: Opens) -> None:
+    """It is kept, with fewer changes to undo; where nothing can be kept, that is said once."""
+    desk = opens()
+    desk.press("Open…")
+    long = "".join(f"  - {{at: {n}m, customer: text, note: {'x' * 4000}}}\n" for n in range(60))
+    text = f"scenario: Long\npolicy: cloud-api\nsteps:\n{long}"
+    desk.page.get_by_label("Or paste its text").fill(text)
+    desk.press("Open", "#open-text")
+    for _ in range(30):  # some 7 million characters to undo
+        desk.press("1 ms")
+    desk.expect(desk.page.locator("#trouble")).to_be_hidden()
+    desk.page.reload()
+    desk.expect(desk.page.locator("#steps li")).to_have_count(90)
+    desk.press("Undo")
+    desk.expect(desk.page.locator("#steps li")).to_have_count(89)
+    desk.page.evaluate("Storage.prototype.setItem = () => { throw new Error('full'); }; 0")
+    desk.press("1 hour")
+    desk.expect(desk.page.locator("#trouble")).to_contain_text("does not keep the story")
+    desk.press("1 hour")
+    desk.expect(desk.page.locator("#trouble")).to_be_hidden()
+    desk.page.reload()
+    desk.steps()
 
 
 def test_quick_clicks_add_up(opens: Opens) -> None:

@@ -120,6 +120,12 @@ def test_the_address_brings_the_filters_back(opened: Any) -> None:
     expect(opened.locator("#count")).to_have_text("0 of 4 scenarios")
     opened.evaluate("location.hash = '#status=passed'")
     expect(opened.locator("#count")).to_have_text("2 of 4 scenarios")
+    opened.evaluate("location.hash = '#q=textbook'")
+    expect(opened.get_by_label("All", exact=True)).to_be_checked()
+    expect(opened.locator("#count")).to_have_text("2 of 4 scenarios")
+    assert names(opened) == [ALL[1], ALL[3]]
+    opened.evaluate("location.hash = '#status=nonsense'")
+    expect(opened.locator("#count")).to_have_text("4 scenarios")
 
 
 def test_a_scenario_opens_and_closes(opened: Any) -> None:
@@ -245,3 +251,28 @@ def test_the_page_may_reach_nothing(opened: Any) -> None:
     assert "unsafe" not in policy
     assert "*" not in policy
     assert opened.locator("[src], link[href]").count() == 0
+
+
+def test_one_scenario_that_cannot_be_drawn(page: Any, tmp_path: Path) -> None:
+    """It says so, and all others are drawn."""
+    address = report(tmp_path, *ONE_FAILURE)
+    file = tmp_path / "report.html"
+    broken = file.read_text("utf-8").replace('class="picture">{', 'class="picture">{"bands":0,', 1)
+    file.write_text(re.sub(r'("bands":0,.*?)"bands":\[', r'\1"others":[', broken, count=1), "utf-8")
+    page.goto(address)
+    expect(page.locator(".case .caution")).to_contain_text("Not all of this scenario can be drawn")
+    expect(page.locator(".case[open] .wa-timeline")).to_have_count(1)
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator("#count")).to_have_text("4 scenarios")
+
+
+def test_small_print_is_smaller_than_what_it_stands_in(opened: Any) -> None:
+    """On a screen and on paper."""
+    for media in ("screen", "print"):
+        opened.emulate_media(media=media)
+        small, cell = opened.evaluate(
+            """() => ["table.steps small", "table.steps td"].map(
+                (each) => parseFloat(getComputedStyle(document.querySelector(each)).fontSize))"""
+        )
+        assert small < cell

@@ -20,6 +20,30 @@ steps:
   - {at: q + 24h - 1ms, ask: text}
   - {at: q + 24h, ask: text}
 """
+AT_ONCE = (
+    """\
+scenario: Seven messages at once
+policy: cloud-api
+start: 2026-03-02T09:00:00Z
+templates: {promo: paused}
+steps:
+  - {at: 0s, customer: text}
+  - {at: 1h, business: {template: promo}}
+"""
+    + "  - {at: 1h, business: text}\n" * 6
+)
+AUTUMN = """\
+scenario: The night the clocks go back
+policy: cloud-api
+start: 2026-10-24T03:30:00+02:00
+timezone: Europe/Berlin
+steps:
+  - {at: 0s, customer: text}
+  - {at: 2026-10-25T01:59:00+02:00, ask: text}
+  - {at: 2026-10-25T02:10:00+02:00, ask: text}
+  - {at: 2026-10-25T02:10:00+01:00, ask: text}
+  - {at: 2026-10-25T03:00:00+01:00, ask: text}
+"""
 
 
 @pytest.fixture
@@ -248,3 +272,43 @@ def test_an_open_window_looks_different_without_colours(drawn: Any) -> None:
     assert all(hatched)
     assert drawn.locator(".wa-stretch.wa-open [fill^='url']").count() == 0
     assert drawn.locator(".wa-stretch.wa-open").count() > 0
+
+
+@pytest.mark.parametrize("scale", ["even", "true"])
+def test_no_mark_hides_another_for_good(page: Any, tmp_path: Path, scale: str) -> None:
+    """However much happens at one instant, the pointer reaches each of it."""
+    page.goto(drawing(tmp_path, AT_ONCE, "cloud-api"))
+    if scale == "true":
+        page.get_by_role("button", name="Draw time to scale").click()
+    reached = page.evaluate(
+        f"""() => [...document.querySelectorAll("{MARK}")].map((mark) => {{
+            const box = mark.querySelector(".wa-shape").getBoundingClientRect();
+            const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+            return mark.contains(top);
+        }})"""
+    )
+    assert reached == [True] * 8
+
+
+def test_the_hour_that_clocks_show_twice(page: Any, tmp_path: Path) -> None:
+    """Its times have their offset, on the axis, in names and in cards; no others have."""
+    page.goto(drawing(tmp_path, AUTUMN, "cloud-api"))
+    names = [mark.get_attribute("aria-label") for mark in page.locator(MARK).all()]
+    times = ["01:59", "02:10+02:00", "02:10+01:00", "03:00"]
+    for name, time in zip(names[1:], times, strict=True):
+        assert f" {time}. " in name
+    for time in times:
+        expect(page.locator(f"text.wa-faint >> text='{time}'")).to_have_count(1)
+    page.locator(f"{MARK}[data-index='3']").focus()
+    expect(page.locator(".wa-card .wa-when").first).to_have_text("2026-10-25 02:10+01:00")
+
+
+def test_a_zone_that_the_browser_does_not_know(page: Any, tmp_path: Path) -> None:
+    """Its times are shown in UTC and say so."""
+    file = tmp_path / "drawing.html"
+    page.goto(drawing(tmp_path, AUTUMN, "cloud-api"))
+    file.write_text(file.read_text("utf-8").replace("Europe/Berlin", "Moon/Tycho"), "utf-8")
+    page.reload()
+    assert page.locator(MARK).count() == 5
+    page.locator(f"{MARK}[data-index='0']").focus()
+    expect(page.locator(".wa-card .wa-when").first).to_have_text("2026-10-24 01:30+00:00")

@@ -160,7 +160,11 @@ def test_with_margin_of_a_policy_of_ones_own():
     assert own.with_margin(HOUR).margin == HOUR
 
 
-@pytest.mark.parametrize("name", ["utc", "Utc", "Europe/Berln", "../etc", "Europe", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["utc", "Utc", "Europe/Berln", "../etc", "Europe", "", "localtime", "posixrules",
+     "posix/Europe/Berlin", "right/Europe/Berlin"],
+)  # fmt: skip
 def test_what_is_no_iana_name_is_no_zone(name):
     """Whoever asks is refused what is no zone, and `utc` too, which only pendulum takes."""
     with pytest.raises(ValueError, match=f"unknown time zone `{name}`"):

@@ -71,6 +71,29 @@ def test_columns_count_characters() -> None:
     assert [m.split(": ")[0] for m in mistakes(text.encode())] == ["file.yaml:3:32"]
 
 
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_are_those_that_an_editor_counts(
+    sign: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """YAML ends a line at three characters more than editors and grep do."""
+    head = f"scenario: a\npolicy: textbook\nsteps:\n  - {{at: 0s, note: 'a{sign}b', ask: text}}\n"
+    asks = f"{head}  - at: 1s\n    ask: text\n    expect: {{allowed: true}}\n".replace("\n", end)
+    wrong = {
+        head.replace("ask: text", "custmer: text"): "4:27",
+        f"{head}  - at: 1s\n    ask: &x text\n": "6:10",
+        f"{head}  - at: 1s\n    ask: 'text\n": "7:1",
+        f"{head}  - at: \x07": "5:9",
+    }
+    for loader in (nodes._Loader, nodes.plain_loader()):
+        monkeypatch.setattr(nodes, "_Loader", loader)
+        (case,) = load_text(asks.encode(), "file.yaml")
+        assert [(step.line, step.expect_line) for step in case.steps] == [(4, 4), (5, 7)]
+        for text, place in wrong.items():
+            told = mistakes(text.replace("\n", end).encode())
+            assert [m for m in told if m.startswith(f"file.yaml:{place}: ")], told
+
+
 def test_mistakes_are_sorted_and_told_once_for_all_cases() -> None:
     """A mistake that every case repeats is one mistake; all stand in the order of the file."""
     spoilt = GOOD.replace(b"at: +1h", b"at: 1x").replace(b"hello, language", b"hello, lang")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wa_sim.files import shipped
+from wa_sim.flow import PLACEHOLDER
 from wa_sim.mistakes import Notes
 from wa_sim.nodes import compose
 from wa_sim.outcome import stamp
@@ -24,7 +25,7 @@ from wa_sim.runner import run_case
 from wa_sim.scenario import BadFile, Case, load_text
 from wa_sim.search.generate_random import random_files
 
-from wa_fsm import policies
+from wa_fsm import clock, policies
 from wa_fsm.decision import Standing
 from wa_fsm.events import CUSTOMER_KINDS, FREE_FORM_KINDS, TEMPLATE_STATUSES
 
@@ -369,6 +370,25 @@ def test_a_file_with_several_scenarios(answers: Answers) -> None:
     assert all("examples" not in p["scenario"] and "policy" not in p["scenario"] for p in found)
 
 
+def test_what_looks_like_a_name_of_an_example(answers: Answers) -> None:
+    """An example may give a text that has one in it: it is opened, played, saved and opened."""
+    text = (
+        "scenario: The word <b>\npolicy: cloud-api\nexamples: {a: {b: <b>, k: text}}\n"
+        "steps: [{at: 0s, customer: <k>, contact: <b>, note: a <b> c}]\n"
+    )
+    (found,) = load(answers, text)
+    told = {"scenario": found["scenario"], "policies": found["policies"], "who": WHO}
+    assert answers.play(told)["who"] == {"number": "business", "contact": "customer"}
+    assert answers.play(told)["keys"] == [{"number": "business", "contact": "<b>"}]
+    saved = answers.as_file(told)["text"]
+    same_as_the_runner(answers, told, all_steps=True)
+    (again,) = load(answers, saved)
+    assert again["scenario"]["scenario"] == "The word <b> [a]"
+    assert again["scenario"]["steps"][0]["note"] == "a <b> c"
+    typed = asked(step("0s", customer="text", note="where is <it>?"))
+    assert "mistakes" not in answers.play(typed)
+
+
 def test_a_file_without_a_policy(answers: Answers) -> None:
     """It is played by the rules that are chosen on the page."""
     text = "scenario: One\nsteps: [{at: 1h, customer: text}]\n"
@@ -522,7 +542,8 @@ def test_the_name_of_a_file(answers: Answers, title: str, name: str) -> None:
 
 _SCALARS = st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(
     ["- a", "a: b", "a #b", "a:", ":a", "null", "~", "1.0", "+10m", "tap + 24h - 1ms", "-1h", "---",
-     "...", "<<", "=", "*a", "&a", "!a", "a,b", "{a}", "[a]", "'a'", '"a"', "%a", "@a", "`a`", "|",
+     "...", "<<", "=", "*a", "&a", "!a", "<b>", "a,b", "{a}", "[a]", "'a'",
+     '"a"', "%a", "@a", "`a`", "|",
      ">", "a\tb", "a\nb", "\x85", "\u2028", "\ufeff", "\x7f", "😀", " a", "a ", "", "?", "? a"]
 )  # fmt: skip
 _KEYS = _SCALARS.filter(lambda key: len(key) < 100)
@@ -550,7 +571,11 @@ def test_text_keeps_every_value(
     notes = Notes("x")
     (document,) = compose(text.encode(), notes)
     assert not notes
-    assert values(document.root) == {**scenario, "policy": policy, "steps": steps}
+    told = values(document.root)
+    if PLACEHOLDER.search(text):  # each stands for itself
+        names = told.pop("examples")["as written"]
+        assert names == {name: f"<{name}>" for name in PLACEHOLDER.findall(text)}
+    assert told == {**scenario, "policy": policy, "steps": steps}
 
 
 def test_the_page_has_a_word_for_everything(answers: Answers) -> None:
@@ -601,3 +626,11 @@ def test_instants_in_words() -> None:
     assert words.when(LATER, UTC) == "Mon 2 Mar 2026, 08:00"
     assert words.when(LATER + timedelta(seconds=5), UTC) == "Mon 2 Mar 2026, 08:00:05"
     assert words.when(LATER - timedelta(milliseconds=1), UTC) == "Mon 2 Mar 2026, 07:59:59.999"
+
+
+def test_the_hour_that_clocks_show_twice_in_words() -> None:
+    """Its times have their offset, and no others."""
+    berlin, autumn = clock.zone("Europe/Berlin"), datetime(2026, 10, 25, tzinfo=UTC)
+    times = [autumn + timedelta(minutes=each) for each in (-1, 30, 90, 120)]
+    said = [words.when(each, berlin).rpartition(", ")[2] for each in times]
+    assert said == ["01:59", "02:30+02:00", "02:30+01:00", "03:00"]
