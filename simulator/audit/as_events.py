@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from wa_fsm.adapters.webhook_statuses import UNKNOWN_TEMPLATE
+from wa_fsm.events import SendFailed
+from wa_fsm.rows import REFUSAL_CODES
 
 from ..seeding import Missing, Read, logged
 from .columns import as_text, said, texts
-from .encode import CODE_DIGITS, LONGEST
+from .encode import CODE_DIGITS, LONGEST, whole
 from .instants import instants
 from .plain import COLUMNS, FREE_FORM, UNCLASSIFIED, Chunk
 
@@ -59,7 +61,7 @@ def events_of(rows: pa.Table) -> Iterator[tuple[int, Read | None]]:
     """Of each row of the plain form, from ``table_of``, its position and its events.
 
     Every value is read as the engine reads it. None: the engine rejects the row, or nobody knows
-    what was sent.
+    what was sent; a send that was refused for the window was free-form.
     """
     names = [name for name in rows.column_names if name in (*COLUMNS, POSITION)]
     columns = [_values(name, rows.column(name).combine_chunks()) for name in names]
@@ -98,17 +100,26 @@ def _event(row: Mapping[str, Any]) -> Read | None:
         return None
     if any(len(told.get(name, "").encode("utf-8", "replace")) > LONGEST for name in _TEXTS):
         return None
+    unknown = False
     if told.get("direction") == "outbound":
-        if len(str(told.get("error_code", ""))) > CODE_DIGITS:
+        if "error_code" in told:
+            told["error_code"] = whole(str(told["error_code"]))
+        if len(told.get("error_code", "")) > CODE_DIGITS:
             return None
         kind = told.get("kind", UNCLASSIFIED)
-        if kind == UNCLASSIFIED:
-            return None
-        if kind == FREE_FORM:
+        unknown = kind == UNCLASSIFIED
+        if kind == FREE_FORM or unknown:
             told["kind"] = "text"
         if kind == "template":
             told.setdefault("template", UNKNOWN_TEMPLATE.name)
     try:
-        return logged(told)
+        read = logged(told)
     except (Missing, ValueError, TypeError):
         return None
+    return None if unknown and not _refused(read) else read
+
+
+def _refused(read: Read) -> bool:
+    """Whether WhatsApp refused it for the window: so it was free-form, whoever knows it or not."""
+    failed = read.events[-1]
+    return isinstance(failed, SendFailed) and failed.code in REFUSAL_CODES

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 MOST_FACTS: Final = 2_000  # of one key, the latest before the send
 _SINGLY: Final = 24  # up to so many steps each is left out in turn
 _FOCUS: Final = "the-send"
+_FREE_FORM_TOO: Final = "ask: text\n    expect: {allowed: true}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,12 @@ class Teller:
         if focus is None:
             return None
         before = self._before(facts, focus)[-MOST_FACTS:]
-        kept = self._least(chosen, before, focus)
-        return None if kept is None else self._text(chosen, kept, focus)
+        went_out = [fact for fact in before if fact.code is None]
+        for some in (before, went_out):  # a step that this policy refuses has no place in it
+            kept = self._least(chosen, some, focus)
+            if kept is not None:
+                return self._text(chosen, kept, focus)
+        return None
 
     def _before(self, facts: Sequence[Fact], focus: Fact) -> list[Fact]:
         """What counts before the send, in the order in which a scenario has it."""
@@ -220,6 +225,8 @@ class Teller:
         for count, fact in enumerate(before, 1):
             letter = "s" if isinstance(fact.event, Sent) else "m"
             lines += self._step(fact, start, f"{letter}{count:0{width}}")
+        if chosen.free_form:
+            lines += [f"  - at: {format_duration(focus.at - start)}", f"    {_FREE_FORM_TOO}"]
         expect = "allowed: true" if verdict["allowed"] else f"refused: {verdict['reason']}"
         lines += self._told(focus, start, f"business: {_message(focus.event)}", _FOCUS)
         lines.append(f"    expect: {{{expect}, rule: {verdict['rule']}}}")

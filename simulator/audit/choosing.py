@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +26,7 @@ class Chosen:
         file, position: where it stands.
         number, customer: of which key it is.
         verdicts: for each policy that it is told of, its number and what the audit said there.
+        free_form: whether it shows that a free-form message was allowed just then.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Chosen:
     number: str
     customer: str
     verdicts: tuple[tuple[int, Mapping[str, Any]], ...]
+    free_form: bool = False
 
 
 def choose(audit: Audit, wanted: int) -> list[Chosen]:
@@ -70,7 +72,8 @@ def _candidates(audit: Audit, most: int) -> Iterator[Chosen]:
         yield _one(row, *_disagreement(row))
     if totals.verdicts[0].needless:
         for row in _of_each(audit.sends("needless"), {(True,)}, ("allowed",), most):
-            yield _one(row, "A template where free-form would have done", "needless-template")
+            one = _one(row, "A template where free-form would have done", "needless-template")
+            yield replace(one, free_form=True)
     for row in filter(is_near, audit.picked("near_misses").to_pylist()):
         yield _one(row, "Near the end of the window", f"near-{row['reason']}")
 

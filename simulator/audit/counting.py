@@ -204,10 +204,10 @@ def common(
 
 
 def near_edges(
-    asked: Numbers, at: Numbers, event: Numbers, order: Numbers, opener: Numbers, margin: int,
+    asked: Numbers, at: Numbers, event: Numbers, order: Numbers, opener: Numbers, window: int,
     bounds: Numbers, edges: Numbers, far: Numbers, found: Numbers, place: Numbers,
 ) -> None:  # fmt: skip
-    """Count free-form messages by their distance from the edge, and keep the nearest.
+    """Count free-form messages by their distance from the window's end, and keep the nearest.
 
     Args:
         asked: which facts, see ``find_asked``.
@@ -215,7 +215,7 @@ def near_edges(
         event: of each fact.
         order: of each fact its row's number in the log.
         opener: as ``fold`` wrote it.
-        margin: how long after the window's start the margin begins.
+        window: its length.
         bounds: of the stretches, rising.
         edges: counts of stretches are added here.
         far: the distances of the nearest so far.
@@ -227,7 +227,7 @@ def near_edges(
         i = asked[each]
         if (event[i] - SENT_AT) % ASKS != FREE or opener[i] == NEVER:
             continue
-        distance, low = at[i] - opener[i] - margin, 0
+        distance, low = at[i] - opener[i] - window, 0
         for bound in range(len(bounds)):  # all of them: quicker than to branch
             low += bounds[bound] <= distance
         edges[low] += 1

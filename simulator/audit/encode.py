@@ -308,9 +308,14 @@ def _status(value: Any) -> int:
 def _code(value: Any) -> int:
     """The code as a whole number, 0 for none."""
     text = "0" if value is None else as_text(value)
-    if text is None or len(text) > CODE_DIGITS:
+    if text is None or len(text := whole(text)) > CODE_DIGITS:
         return _BAD
     return int(text) if text.isascii() and text.isdigit() else _BAD
+
+
+def whole(text: str) -> str:
+    """A whole number as it is: some write it with a decimal, where others of a column are empty."""
+    return text.removesuffix(".0")
 
 
 def _how(code: int) -> int:

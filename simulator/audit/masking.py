@@ -1,7 +1,7 @@
 """Contacts as reports show them. Whatever leaves the audit goes through here, unless told not to.
 
 A message's id (``wamid.…``) holds the customer's phone number in its first letters, so only its
-last ones are shown.
+last ones are shown. In another id the name of the one whose message it is is masked.
 """
 
 from __future__ import annotations
@@ -32,11 +32,16 @@ _TIME: Final = rf"(?:(?:[T ]{_CLOCK}|T[0-9]{{4}}(?:[0-9]{{2}})?)(?![0-9]))?"
 _ZONE: Final = r"(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)(?![0-9A-Za-z]))?"
 _INSTANT: Final = rf"(?<![0-9A-Za-z+])(?:{'|'.join(_DATES)})(?![0-9]){_TIME}{_ZONE}"
 _BETWEEN: Final = "[ ()./\u00a0\u2010-\u2015\u202f-]{0,4}"  # the digits of a phone number
+_PIECE: Final = rf"\+?[0-9](?:{_BETWEEN}[0-9]){{6,}}"
+_PHONES: Final = (re.compile("[0-9]{7,}"), re.compile(_PIECE))  # as they may stand in an id
+_NO_DIGIT: Final = re.compile("[^0-9]")
+_TAIL: Final = 8  # digits at the end of a phone number, in whatever form it is written
+_TELLING: Final = 4  # letters of a name; fewer stand in an id by chance
 # What a piece of a log is read as, the first that fits.
 _TOKENS: Final = re.compile(
     r"(?P<id>wamid\.[A-Za-z0-9+/=_-]{16,})"
     rf"|(?P<instant>{_INSTANT})"
-    rf"|(?P<phone>\+?[0-9](?:{_BETWEEN}[0-9]){{6,}})"
+    rf"|(?P<phone>{_PIECE})"
     r"|(?P<key>(?:(?<=[{,])|(?<=[{,] ))\"[A-Za-z_][A-Za-z0-9_.]*\"(?= ?:))"
     r"|(?P<word>[0-9A-Za-z_\x80-\u2025\u2027-\U0010ffff]+)"
 )
@@ -70,10 +75,13 @@ class Mask:
         """A contact's name."""
         return masked(name) if self.on else name
 
-    def id(self, name: str) -> str:
-        """A message's id."""
-        hides = self.on and name.startswith(_WAMID) and len(name) > len(_WAMID) + 2 * _SHOWN
-        return f"{_WAMID}…{name[-_SHOWN:]}" if hides else name
+    def id(self, name: str, contact: str = "") -> str:
+        """A message's id; `contact` is whose."""
+        if not self.on:
+            return name
+        if name.startswith(_WAMID) and len(name) > len(_WAMID) + 2 * _SHOWN:
+            return f"{_WAMID}…{name[-_SHOWN:]}"
+        return _without(name, contact)
 
     def value(self, text: str, column: str | None) -> str:
         """A bad value of a column; with None, of a whole row.
@@ -107,10 +115,22 @@ class Mask:
 
     def table(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """A table of sends."""
-        for name, shown in (("customer", self.contact), ("id", self.id)):
-            if self.on and name in rows.schema.names:
-                rows = _with(rows, name, shown)
-        return rows
+        return self._contacts(self._ids(rows)) if self.on else rows
+
+    def _ids(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        both = zip(rows.column("id").to_pylist(), rows.column("customer").to_pylist(), strict=True)
+        shown = pa.array([self.id(id_, customer) for id_, customer in both], pa.string())
+        return rows.set_column(rows.schema.get_field_index("id"), "id", shown)
+
+    def _contacts(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        words = rows.column("customer").dictionary_encode()
+        known = pa.array(map(self.contact, words.dictionary.to_pylist()), pa.string())
+        place = rows.schema.get_field_index("customer")
+        return rows.set_column(place, "customer", known.take(words.indices))
 
 
 def _is_harmless(word: str) -> bool:
@@ -120,12 +140,16 @@ def _is_harmless(word: str) -> bool:
     return all(part in _KNOWN for part in word.lower().split("_"))
 
 
-def _with(rows: pa.RecordBatch, name: str, shown: object) -> pa.RecordBatch:
-    import pyarrow as pa
+def _without(id_: str, contact: str) -> str:
+    """An id without the name of its contact, in whatever form that stands in it."""
+    tail = _NO_DIGIT.sub("", contact)[-_TAIL:]
 
-    assert callable(shown)
-    column = rows.column(name)
-    words = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    known = [None if word is None else shown(word) for word in words.dictionary.to_pylist()]
-    made = pa.array(known, pa.string()).take(words.indices)
-    return rows.set_column(rows.schema.get_field_index(name), name, made)
+    def hidden(found: re.Match[str]) -> str:
+        return masked(found[0]) if tail in _NO_DIGIT.sub("", found[0]) else found[0]
+
+    if len(contact) >= _TELLING:
+        id_ = id_.replace(contact, masked(contact))
+    if len(tail) == _TAIL and tail in _NO_DIGIT.sub("", id_):
+        for phone in _PHONES:
+            id_ = phone.sub(hidden, id_)
+    return id_

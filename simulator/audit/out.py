@@ -25,7 +25,7 @@ def write_sends(path: str, batches: _Batches, mask: Mask) -> int:
 
     Args:
         path: its ending, one of ``ENDINGS``, says the form.
-        batches: the sends.
+        batches: the sends; at least one, of no send where there is none, for the columns.
         mask: how contacts are shown.
 
     Returns:
@@ -47,21 +47,15 @@ def write_sends(path: str, batches: _Batches, mask: Mask) -> int:
 
 
 def _parquet(part: str, batches: _Batches) -> int:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    count = _all(batches, lambda schema: pq.ParquetWriter(part, schema))
-    if not count and not Path(part).exists():
-        pq.write_table(pa.table({}), part)
-    return count
+    return _all(batches, lambda schema: pq.ParquetWriter(part, schema))
 
 
 def _csv(part: str, batches: _Batches) -> int:
     import pyarrow.csv as pc
 
-    count = _all(batches, lambda schema: pc.CSVWriter(part, schema))
-    Path(part).touch()  # where there is no send
-    return count
+    return _all(batches, lambda schema: pc.CSVWriter(part, schema))
 
 
 def _all(batches: _Batches, opened: Callable[[pa.Schema], Any]) -> int:
@@ -71,7 +65,8 @@ def _all(batches: _Batches, opened: Callable[[pa.Schema], Any]) -> int:
             plain = _without_dictionaries(rows)
             if writer is None:
                 writer = opened(plain.schema)
-            writer.write_batch(plain)
+            if rows.num_rows:
+                writer.write_batch(plain)
             count += rows.num_rows
     finally:
         if writer is not None:

@@ -154,8 +154,8 @@ class Verdicts:
         allowed_but_refused: from error code to sends that the policy allows and WhatsApp refused
             for the window or the template.
         refused_but_delivered: from reason to sends that the policy refuses and WhatsApp delivered.
-        edges: free-form sends by their distance from the window's end, less the margin: from the
-            lower end of the stretch in seconds (negative: before the end) to count.
+        edges: free-form sends by their distance from the window's end, which no margin moves: from
+            the lower end of the stretch in seconds (negative: before the end) to count.
     """
 
     policy: str
@@ -226,9 +226,10 @@ class Audit(Protocol):
     `category`, then for the first policy `allowed`, `reason`, `rule`, `state`, `window_closes_at`
     (null: none is open), `opener_at` (when the window last started, even if it is over; null:
     never), `edge_ms` (of a free-form send, `at` less the end of the window that is open or was
-    last open, less the margin; null: there was none), `needless` (a template, where free-form was
-    allowed), `disagreement` (``allowed_but_refused``, ``refused_but_delivered`` or null); and for
-    each further policy the same with ``_2``, ``_3``, … . Instants are timestamps in UTC.
+    last open, which no margin moves; null: there was none), `needless` (a template, where
+    free-form was allowed), `disagreement` (``allowed_but_refused``, ``refused_but_delivered`` or
+    null); and for each further policy the same with ``_2``, ``_3``, … . Instants are timestamps in
+    UTC.
     """
 
     @property
@@ -247,7 +248,7 @@ class Audit(Protocol):
         """
 
     def picked(self, what: Picked, policy: int = 0) -> pa.RecordBatch:
-        """Up to ``PICKS`` sends: the nearest to the edge, or the first by file and position."""
+        """Up to ``PICKS`` sends: nearest to the window's end, or first by file and position."""
 
 
 class OnProgress(Protocol):

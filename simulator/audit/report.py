@@ -30,6 +30,7 @@ from .rejects import Rejects
 
 SAMPLES: Final = 10
 NEAR_MS: Final = 3_600_000
+PRICE_DIGITS: Final = 6  # one message may cost a small part of a cent
 TOO_FAR: Final = "lies beyond the years"  # of an instant; see ``instants.py`` and ``seeding.py``
 _FURTHER: Final = re.compile("_[0-9]+$")  # columns of the second policy and those after it
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -189,7 +190,7 @@ def _needless(audit: Audit, about: About, policy: int) -> dict[str, Any]:
     return {
         "count": sum(by_category.values()),
         "by_category": _named(by_category),
-        "price": round(sum(priced.values()), 2) if priced else None,
+        "price": round(sum(priced.values()), PRICE_DIGITS) if priced else None,
         "unpriced": sum(n for c, n in by_category.items() if c not in priced) if priced else None,
         "sends": _picked(audit, about, "needless", policy),
     }

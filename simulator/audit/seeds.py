@@ -21,7 +21,8 @@ class Seeded:
     Attributes:
         new: facts that the store had not.
         repeated: those that it had.
-        left_out: rows that are no facts: rejected ones, and sends of an unknown kind.
+        left_out: rows that are no facts: rejected ones, and sends of an unknown kind that
+            were not refused for the window.
     """
 
     new: int = 0

@@ -153,7 +153,7 @@ def _verdict(
         "window_closes_at": _times(np.where(shut, 0, opener + policy.window), shut),
         "opener_at": _times(np.where(never, 0, opener), never),
         "edge_ms": pa.array(
-            np.where(never, 0, rows.at - opener - policy.margin), mask=never | template
+            np.where(never, 0, rows.at - opener - policy.window), mask=never | template
         ),
         "needless": pa.array((mark & NEEDLESS) > 0),
         "disagreement": _few(disagrees, [None, "allowed_but_refused", "refused_but_delivered"]),

@@ -38,7 +38,7 @@ _DAMAGED: Final = (
     OSError,
 )  # fmt: skip
 _STATE: Final = "state.json"
-_FORMAT: Final = 3  # events have other numbers than in 2, ids other hashes than in 1
+_FORMAT: Final = 4  # distances were less the margin in 3, events other numbers in 2, hashes in 1
 
 
 class WorkFolderError(ValueError):

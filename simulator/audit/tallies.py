@@ -151,7 +151,7 @@ class Tally:
         self.events = np.zeros(codes.EVENTS, np.int64)
         self.numbers = np.zeros(max(len(scope.words["numbers"]), 1), np.int64)
         self.failed = np.zeros(len(scope.words["failures"]), np.int64)
-        self.stretches = waits_of(bench.tables[0])
+        self.stretches = waits_of(bench.tables[0].window // 1000)
         self.waits = np.zeros(len(self.stretches) + 1, np.int64)
         count = range(len(bench.tables))
         self.policies = [PolicyTally(bench, number, scope) for number in count]
@@ -223,7 +223,7 @@ class Tally:
         table, kept = self.bench.tables[number], self.kept[number]
         near = kept[NEAR]
         inputs: tuple[Any, ...] = (
-            asked, facts.at, facts.event, facts.row, verdict.opener, table.margin, self._edges,
+            asked, facts.at, facts.event, facts.row, verdict.opener, table.window, self._edges,
         )  # fmt: skip
         outputs: tuple[Any, ...]
         outputs = self.policies[number].edges, near.far, near.found, near.place
@@ -302,9 +302,12 @@ def _role(event: int) -> int:
     return FAILING if codes.FAILED_AT <= event < codes.UNKNOWN_FAILED else 0
 
 
-def waits_of(table: Tables) -> tuple[int, ...]:
-    """Upper ends of the stretches of waiting, in seconds: so that none reaches over a window."""
-    return tuple(sorted({*WAITS, max(table.window // 1000, 1)}))
+def waits_of(window: int) -> tuple[int, ...]:
+    """Upper ends of the stretches of waiting, so that none reaches over a window; all in seconds.
+
+    The last one stands for everything longer than the one before.
+    """
+    return tuple(sorted({*WAITS, max(window, 1)}))
 
 
 def _ms(seconds: Sequence[int]) -> np.ndarray:

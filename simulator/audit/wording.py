@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from wa_fsm.durations import format_duration
 
+from .tallies import waits_of
+
 REASONS: Final[Mapping[str, str]] = {
     "window_open": "the window was open",
     "template_approved": "the template was approved",
@@ -47,6 +49,25 @@ def number(count: int) -> str:
 def many(count: int, one: str, several: str = "") -> str:
     """A count with its noun."""
     return f"{number(count)} {one if count == 1 else several or f'{one}s'}"
+
+
+def money(amount: float) -> str:
+    """A sum of prices; less than 1 with all of its digits."""
+    if amount >= 1:
+        return f"{amount:,.2f}"
+    whole, part = f"{amount:.6f}".split(".")
+    return f"{whole}.{part.rstrip('0'):0<2}"
+
+
+def waited(upto: int, window: int) -> str:
+    """How long customers waited, by the upper end of a stretch, in seconds.
+
+    Args:
+        upto: the end.
+        window: of the policy, see ``tallies.waits_of``.
+    """
+    *_, longest, last = waits_of(window)
+    return f"later than {length(longest)}" if upto >= last else f"within {length(upto)}"
 
 
 def length(seconds: float) -> str:

@@ -152,11 +152,16 @@ def _run(call: Call) -> Audited:
     except OSError as error:
         unreadable(error)
     except KeyboardInterrupt:
-        if call.work is not None:
+        if call.work is not None and _begun(call.work):
             click.echo(f"\nwhat was done is kept in {call.work}; the same call goes on", err=True)
         raise
     finally:
         bar.end()
+
+
+def _begun(work: Path) -> bool:
+    """Whether anything is kept there."""
+    return work.is_dir() and any(work.iterdir())
 
 
 def _write(call: Call, audited: Audited, options: Mapping[str, Any]) -> None:

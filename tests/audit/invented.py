@@ -89,7 +89,7 @@ def verdicts() -> Verdicts:
         needless={"": 3, "marketing": 41, "utility": 12},
         allowed_but_refused={131047: 1},
         refused_but_delivered={"window_expired": 4},
-        edges={-3600: 40, -600: 12, -60: 3, 0: 2, 60: 5, 600: 11},
+        edges={-3600: 40, -900: 12, -60: 3, 0: 2, 60: 5, 300: 11},
     )
 
 

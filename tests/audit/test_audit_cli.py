@@ -468,10 +468,14 @@ def test_an_interrupted_audit_ends_with_130(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(audit_run, "_engine", lambda call: (interrupted, call.logs))
-    code, out, err = call(log, "--policy", "cloud-api", "--work", "work")
+    given = (log, "--policy", "cloud-api", "--work", "work")
+    code, out, err = call(*given)
     assert (code, out) == (130, "")
-    assert "what was done is kept in work" in err
+    assert "is kept" not in err  # nothing was read yet
     assert sorted(path.name for path in tmp_path.iterdir()) == [log]
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "state.json").write_text("{}", "utf-8")
+    assert "what was done is kept in work" in call(*given)[2]
 
 
 def test_progress_is_shown_on_a_terminal_only() -> None:
@@ -618,6 +622,70 @@ def test_a_store_learns_what_the_audit_judges_of_any_type(
 
     expected = stored("a.db", parquet_log(tmp_path), "one")
     assert stored("b.db", parquet_log(tmp_path, **types), "two") == expected
+
+
+WROTE = f"2026-03-02T08:00:00Z,inbound,15550001111,{ANA},text,,in-1,,,,"
+TOLD = f",outbound,15550001111,{ANA}"
+
+
+def test_a_margin_does_not_move_the_windows_end(call: Call, tmp_path: Path) -> None:
+    """A send a second before the end stands there, however wide the margin is that refused it."""
+    rows = [HEAD, WROTE, f"2026-03-03T07:59:59Z{TOLD},text,,out-1,sent,,,"]
+    (tmp_path / "log.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    code, out, _ = call("log.csv", "--policy", "cloud-api,margin=1h")
+    assert code == 0
+    assert "1s before its end  within_margin" in out
+
+
+def test_a_scenario_of_a_needless_template_shows_that_free_form_was_allowed(
+    call: Call, tmp_path: Path
+) -> None:
+    """It keeps the customer's message, even where a template is allowed without one."""
+    sent = [f"2026-03-02T12:00:0{n}Z{TOLD},template,sale,out-{n},sent,,," for n in range(2)]
+    (tmp_path / "log.csv").write_text("\n".join([HEAD, WROTE, *sent]) + "\n", "utf-8")
+    code, _, err = call("log.csv", "--policy", "cloud-api", "--to-scenarios", 3, "-o", "made")
+    assert code == 0, err
+    from wa_sim.runner import run_case
+
+    files = sorted((tmp_path / "made").iterdir())
+    assert [file.name[3:] for file in files] == ["needless-template.yaml"] * 2
+    for file in files:
+        (case,) = load_file(file, file.name)
+        run = run_case(case)
+        assert run.passed
+        asked = [each.decision for each in run.outcomes if each.step.asked_only]
+        assert [each is not None and each.reason for each in asked] == ["window_open"]
+
+
+def test_a_refusal_of_a_send_that_nobody_can_classify_is_a_fact_of_the_store(
+    call: Call, tmp_path: Path
+) -> None:
+    """It was free-form, since WhatsApp refused it for the window; the window is shut in both."""
+    rows = [
+        HEAD,
+        WROTE,
+        f"2026-03-02T09:00:00Z{TOLD},unclassified,,out-1,failed,131047.0,,",
+        f"2026-03-02T09:10:00Z{TOLD},unclassified,,out-2,failed,131026,,",
+        f"2026-03-02T10:00:00Z{TOLD},text,,out-3,sent,,,",
+    ]
+    (tmp_path / "log.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    uri = f"sqlite:///{tmp_path}/gate.db"
+    code, out, err = call("log.csv", "--policy", "cloud-api", "--seed-store", uri,
+                          "--to-scenarios", 1, "-o", "made")  # fmt: skip
+    assert code == 0, err
+    assert "1  window_expired" in out
+    assert f"{uri}: 4 new, 0 known already, 1 row left out" in err
+    (made,) = (tmp_path / "made").iterdir()
+    assert "failed: 131047" in made.read_text("utf-8")
+
+
+def test_a_send_that_was_refused_hides_no_scenario(call: Call, tmp_path: Path) -> None:
+    """What this policy refuses cannot stand before another send; without it that is told."""
+    sent = [f"2026-03-03T0{n}:00:00Z{TOLD},text,,out-{n},failed,131047,," for n in (8, 9)]
+    (tmp_path / "log.csv").write_text("\n".join([HEAD, WROTE, *sent]) + "\n", "utf-8")
+    code, _, err = call("log.csv", "--policy", "cloud-api", "--to-scenarios", 2, "-o", "made")
+    assert code == 0, err
+    assert "made: 2 scenarios" in err
 
 
 def test_a_name_that_is_no_utf_8_is_shown_escaped(call: Call, log: str, tmp_path: Path) -> None:

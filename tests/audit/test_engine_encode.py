@@ -167,6 +167,15 @@ BAD = [
 
 
 @BOTH
+def test_a_code_may_be_written_with_a_decimal(quick):
+    """As tables are written in which the codes of other rows are missing."""
+    columns = {n: [v] * 2 for n, v in SENT.items()} | {"error_code": ["131047.0", "131047"]}
+    rows, rejects = encoded(columns, quick)
+    assert [] == rejects
+    assert rows.meta[0] == rows.meta[1]
+
+
+@BOTH
 def test_what_is_wrong_is_told_with_its_place(quick):
     """Each bad value is a reject with position, column, reason and the value; the rest is kept."""
     log = []

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from wa_sim.audit.engine import audit
 from wa_sim.audit.plain import PICKS, Registry
+from wa_sim.audit.tallies import EDGES
 from wa_sim.common import zone
 
 from tests.audit import logs, reference
@@ -157,6 +158,13 @@ def test_what_is_counted_is_what_the_sends_say(few, judge):
     assert against[:PICKS] == _picked(found, "allowed_but_refused")
     assert yet[:PICKS] == _picked(found, "refused_but_delivered")
     assert sum(verdicts.edges.values()) == len(near)
+    for row in near:  # whatever the margin
+        assert row["at"] - row["opener_at"] - policy.window == row["edge_ms"] * logs.MS
+    ends = (*EDGES[1:], 1 << 40)
+    assert verdicts.edges == Counter(
+        low for row in near for low, high in zip(EDGES, ends, strict=True)
+        if low * 1000 <= row["edge_ms"] < high * 1000
+    )  # fmt: skip
 
 
 @BOTH

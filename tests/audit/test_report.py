@@ -22,8 +22,12 @@ from wa_sim.audit.out import write_sends
 from wa_sim.audit.plain import Reject, Totals, Verdicts
 from wa_sim.audit.rejects import Rejects
 from wa_sim.audit.report import UnaccountedError, share
+from wa_sim.audit.reports import series
 from wa_sim.audit.reports.html import html_report
 from wa_sim.audit.reports.text import text_report
+from wa_sim.audit.run import sends
+from wa_sim.audit.tallies import EDGES, waits_of
+from wa_sim.audit.wording import money
 
 from .invented import SENDS, Invented, send, totals
 from .showing import GOLDEN, PAGES, data, made, rejects, what_if
@@ -118,6 +122,25 @@ def test_templates_without_a_category_count_with_those_that_say_so() -> None:
     assert (told["count"], told["by_category"]) == (6, {"unknown": 5, "marketing": 1})
 
 
+def test_a_price_of_a_part_of_a_cent_is_told() -> None:
+    """Neither the data nor a page makes nothing of it; larger sums have two decimals."""
+    counts = totals()
+    counts.verdicts[0].needless = {"authentication": 2}
+    told = data(Invented(counts), prices={"authentication": 0.0014})
+    assert told["needless"]["price"] == 0.0028
+    assert "they cost 0.0028" in text_report(told)
+    assert "they cost <b>0.0028</b>" in html_report(told)
+    assert [money(amount) for amount in (0, 0.3, 0.12, 7.005, 1234.5)] == [
+        "0.00", "0.30", "0.12", "7.00", "1,234.50",
+    ]  # fmt: skip
+
+
+def test_one_send_is_told_as_one() -> None:
+    """In the line that everybody reads first."""
+    told = {**data(Invented()), "sends": 1}
+    assert "  1 send judged" in text_report(told)
+
+
 # -- masking -------------------------------------------------------------------------------------
 
 
@@ -142,6 +165,28 @@ def test_contacts_are_shown_when_asked_for() -> None:
     assert WAMID in told
 
 
+@pytest.mark.parametrize(
+    ("id_", "contact", "shown"),
+    [
+        (f"{CONTACT}-2", CONTACT, "49*********78-2"),
+        (f"false_{CONTACT}@c.us_3EB0", CONTACT, "false_49*********78@c.us_3EB0"),
+        ("+49 1511 2345678/3", CONTACT, "+4…"),
+        ("5215512345678.1", "525512345678", "52*********78.1"),
+        ("maria-7", "maria", "ma…-7"),
+        ("12345", "1", "12345"),
+        ("SM98765432109876abcdef", CONTACT, "SM98765432109876abcdef"),
+        ("20260302080000123", CONTACT, "20260302080000123"),
+    ],
+)
+def test_an_id_never_names_its_contact(id_: str, contact: str, shown: str) -> None:
+    """In whatever form the number stands in it; what is left still tells the ids apart."""
+    rows = tuple({**row, "id": id_, "customer": contact} for row in SENDS)
+    (row, *_) = [row for batch in Invented(rows=rows).sends() for row in
+                 Mask().table(batch).to_pylist()]  # fmt: skip
+    assert row["id"] == shown
+    assert Mask(on=False).id(id_, contact) == id_
+
+
 @pytest.mark.parametrize("ending", [".parquet", ".csv", ".jsonl"])
 def test_sends_are_written_in_every_form_masked(tmp_path: Path, ending: str) -> None:
     """Rows come out in their order, with masked contacts, and no half file is left."""
@@ -164,12 +209,17 @@ def test_sends_are_written_in_every_form_masked(tmp_path: Path, ending: str) -> 
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv", ".jsonl"])
 def test_no_send_is_an_empty_file(tmp_path: Path, ending: str) -> None:
-    """Nothing was refused: the file says so, and can be read."""
+    """Nothing was refused: the file says so, has its columns, and can be read."""
     path = tmp_path / f"sends{ending}"
     path.write_text("what stood there before", "utf-8")
-    assert write_sends(str(path), iter(()), Mask()) == 0
+    columns = list(SENDS[0])
+    assert write_sends(str(path), sends(Invented(rows=()), "refused", 1), Mask()) == 0
     if ending == ".parquet":
-        assert pq.read_table(path).num_rows == 0
+        written = pq.read_table(path)
+        assert (written.num_rows, written.schema.names) == (0, columns)
+    elif ending == ".csv":
+        with path.open(encoding="utf-8", newline="") as file:
+            assert list(csv.reader(file)) == [columns]
     else:
         assert path.read_text("utf-8") == ""
 
@@ -411,3 +461,42 @@ def test_a_long_log_is_drawn_by_weeks_or_months(days: int, stretch: str) -> None
     assert len(figures) <= 130
     if stretch == "day":
         assert len(figures) == days
+
+
+def test_the_stretches_around_the_end_are_what_they_are() -> None:
+    """From the first to the last with a send none is left out, and each has its own end."""
+    drawn, rows = series.edges({-900: 1, 300: 1})
+    assert rows == [
+        ("15m before", "5m before", "1"),
+        ("5m before", "1m before", "0"),
+        ("1m before", "10s before", "0"),
+        ("10s before", "the end", "0"),
+        ("the end", "10s after", "0"),
+        ("10s after", "1m after", "0"),
+        ("1m after", "5m after", "0"),
+        ("5m after", "15m after", "1"),
+    ]
+    assert "from 5m after to 15m after: 1 send" in drawn
+
+
+def test_what_is_far_from_the_end_has_no_end_of_its_own() -> None:
+    """The outermost stretches go on, and nobody sees the number that stands for that."""
+    drawn, rows = series.edges({EDGES[0]: 2, EDGES[-1]: 3})
+    assert (rows[0], rows[-1]) == (("–", "24h before", "2"), ("24h after", "–", "3"))
+    assert "more than 24h before: 2 sends" in drawn
+    assert "more than 24h after: 3 sends" in drawn
+    assert "36600d" not in drawn
+
+
+@pytest.mark.parametrize(("window", "longest"), [(86_400, "7d"), (30 * 86_400, "30d")])
+def test_an_answer_after_weeks_is_told_as_that(window: int, longest: str) -> None:
+    """In the page for people and in the one with charts."""
+    upto = waits_of(window)[-1]
+    drawn, rows = series.responses({60: 1, upto: 2}, window)
+    assert (rows[0], rows[-1]) == (("within 1m", "1"), (f"later than {longest}", "2"))
+    assert f"later than {longest}: 2 answers" in drawn
+    assert "36600d" not in drawn
+    told = data(Invented())
+    told["responses"] |= {"answered": 3, "window_seconds": window,
+                          "by_seconds": {"60": 1, str(upto): 2}}  # fmt: skip
+    assert f"half of them later than {longest}" in text_report(told)

@@ -72,6 +72,11 @@ def one(source: str, folder: Path, row: dict[str, Any]) -> Any:
         (sent(status="lost"), "unknown status `lost`; expected one of accepted, queued, sending, "
          "sent, delivered, partially_delivered, read, undelivered, failed, scheduled, canceled"),
         (twilio(direction="up"), "unknown direction `up`; expected `inbound` or `outbound-…`"),
+        (sent(**{"from": None, "status": "scheduled"}),
+         "messages that were scheduled or canceled, and never left"),
+        (sent(**{"from": None, "to": "+4915112345678"}),
+         "messages of another channel than WhatsApp"),
+        (sent(**{"from": None}), "the field `from` is missing"),
         (twilio(to=""), "the field `to` is missing"),
         (twilio(to="whatsapp:"), "the field `to` has no number in it"),
         (twilio(date_created="yesterday"),
@@ -162,6 +167,10 @@ PARAMS = {"template_params": {"name": "sale", "category": "MARKETING", "language
             chatwoot(message_type=1, status=3, content_attributes=json.dumps(FAILED)),
             from_chatwoot("outbound", "free_form", status="failed", error_code=131047),
         ),
+        (  # as its database holds it, and so every export of it
+            chatwoot(message_type=1, status=3, content_attributes=json.dumps(json.dumps(FAILED))),
+            from_chatwoot("outbound", "free_form", status="failed", error_code=131047),
+        ),
         (
             chatwoot(message_type=1, status="failed", content_attributes={}),
             from_chatwoot("outbound", "free_form", status="failed"),
@@ -169,8 +178,20 @@ PARAMS = {"template_params": {"name": "sale", "category": "MARKETING", "language
         (
             chatwoot(message_type=1, additional_attributes=PARAMS),
             from_chatwoot(
-                "outbound", "template", template="sale", category="marketing", status="sent"
+                "outbound",
+                "template",
+                template="sale",
+                language="de",
+                category="marketing",
+                status="sent",
             ),
+        ),
+        (
+            chatwoot(
+                message_type=1,
+                additional_attributes={"template_params": {"name": "sale", "language": ["de"]}},
+            ),
+            from_chatwoot("outbound", "template", template="sale", status="sent"),
         ),
         (chatwoot(message_type=2), "activities of Chatwoot"),
         (chatwoot(message_type=1, private=True), "private notes"),

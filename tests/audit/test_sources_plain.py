@@ -332,6 +332,29 @@ def test_broken_json_lines_are_rejected_with_their_line(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("end", ["]}\n", "]}"])
+def test_a_document_may_look_like_lines(tmp_path: Path, end: str) -> None:
+    """Its first line is no value of its own, but with those after it."""
+    rows = [json.dumps({**PLAIN, "id": str(n)}) for n in range(4)]
+    path = written(tmp_path, "a.json", '{"messages": [' + ",\n".join(rows) + end)
+    (log,) = find([str(path)])
+    found = list(jsons.records(log, inside=("messages",)))
+    assert [
+        (each.position, each.row["id"]) for each in found if isinstance(each, jsons.Record)
+    ] == [(n + 1, str(n)) for n in range(4)]
+
+
+@pytest.mark.parametrize(
+    "first", ['{"at": 1', '{"at": 1,', '{"at": [', '{"at": "x', "{", '{"a":' * 9000]
+)
+def test_a_broken_first_line_costs_its_own_row(tmp_path: Path, first: str) -> None:
+    """However it breaks off, the lines after it are rows."""
+    text = f"{first}\n" + (json.dumps(PLAIN) + "\n") * 3
+    rows, rejects, _ = told("plain", written(tmp_path, "a.jsonl", text))
+    assert [position for position, _ in rows] == [2, 3, 4]
+    assert [position for position, _ in rejects] == [1]
+
+
 def test_a_json_document_is_a_list_of_rows(tmp_path: Path) -> None:
     """One document over several lines is read too; its positions count rows."""
     text = json.dumps([PLAIN, 3, PLAIN], indent=1)
@@ -413,6 +436,27 @@ def test_folders_and_patterns_name_their_logs_once(tmp_path: Path) -> None:
         [str(inner / "b.csv"), str(tmp_path / "logs"), str(tmp_path / "*" / "*" / "*.csv")]
     )
     assert [Path(log.path).name for log in found] == ["b.csv", "a.jsonl.gz"]
+
+
+def test_what_is_no_file_is_no_log_of_a_folder(tmp_path: Path) -> None:
+    """A pipe, which would be waited for, and links that go round; a log is read once."""
+    log = written(tmp_path, "a.csv", PLAIN_HEAD + ROW)
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    (tmp_path / "round").symlink_to(tmp_path)
+    (tmp_path / "self.csv").symlink_to(tmp_path / "self.csv")
+    for path in (tmp_path, tmp_path / "**" / "*", tmp_path / "*.csv"):
+        assert [os.path.realpath(each.path) for each in find([str(path)])] == [str(log)]
+    with pytest.raises(NoLog, match=r"pipe\.jsonl` is no file"):
+        find([str(tmp_path / "pipe.jsonl")])
+
+
+@pytest.mark.parametrize("path", ["", "*", "gone.csv"])
+def test_a_link_to_nothing_is_told(tmp_path: Path, path: str) -> None:
+    """What it led to may be a part of the log, so it is not left out without a word."""
+    written(tmp_path, "a.csv", PLAIN_HEAD + ROW)
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nothing.csv")
+    with pytest.raises(NoLog, match=r"gone\.csv` is a link to a file that is not there"):
+        find([str(tmp_path / path)])
 
 
 def test_a_folder_that_cannot_be_read_is_an_error(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from ..report import share
-from ..wording import CODES, day, length, many, number, reason, turned
+from ..wording import CODES, day, length, many, money, number, reason, turned
 from ..wording import edge as edge_text
 from . import series
 from .markup import Data, code, folded, grid, meter, section, send_table
@@ -91,7 +91,7 @@ def needless(data: Data) -> str:
     price = ""
     if told["price"] is not None:
         left = f" ({number(told['unpriced'])} have no price)" if told["unpriced"] else ""
-        price = f"<p>At your prices they cost <b>{told['price']:,.2f}</b>{left}.</p>"
+        price = f"<p>At your prices they cost <b>{money(told['price'])}</b>{left}.</p>"
     sends = send_table("Needless templates", told["sends"], "Window open until", _until)
     body = (
         price + grid("By category", ["Category", "Templates"], rows) + folded("Some of them", sends)
@@ -136,7 +136,7 @@ def responses(data: Data) -> str:
         f"{number(late)} later. {many(told['unanswered'], 'customer')} had the last word.</p>"
         f"<figure>{drawn}</figure>"
     )
-    table = grid("Answers", ["Within", "Answers"], rows)
+    table = grid("Answers", ["How long", "Answers"], rows)
     about = "From a customer's first unanswered message to the next send that did not fail."
     title = "How long customers wait for an answer"
     return section("responses", title, body + folded("The figures", table), about)

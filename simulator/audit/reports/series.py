@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
-from ..wording import length, many, number
+from ..tallies import EDGES, waits_of
+from ..wording import length, many, number, waited
 from .charts import Column, columns
 
 MOST_COLUMNS: Final = 120
@@ -62,23 +63,37 @@ def _said(begin: date, stretch: str) -> str:
 
 def edges(counts: Mapping[int, int]) -> tuple[str, Rows]:
     """The chart of distances to the window's end, and its figures. Keys are lower ends."""
-    lower = sorted(counts)
-    bars = [
-        Column(
-            _side(start),
-            f"from {_side(start)} on: {many(counts[start], 'send')}",
-            ((("refused" if start >= 0 else "allowed"), counts[start]),),
+    lower = _all_between(EDGES, counts)
+    bars, rows = list[Column](), Rows()
+    for start in lower:
+        begin, end = _stretch(start)
+        count = counts.get(start, 0)
+        said = f"from {begin} to {end}"
+        if not begin or not end:
+            said = f"more than {begin or end}"
+        bars.append(
+            Column(
+                begin or f"> {end}",
+                f"{said}: {many(count, 'send')}",
+                ((("refused" if start >= 0 else "allowed"), count),),
+            )
         )
-        for start in lower
-    ]
+        rows.append((begin or "–", end or "–", number(count)))
     mark = sum(start < 0 for start in lower)
-    uppers = [*lower[1:], None]
-    rows: Rows = [
-        (_side(start), "–" if upper is None else _side(upper), number(counts[start]))
-        for start, upper in zip(lower, uppers, strict=True)
-    ]
     what = "Free-form messages by distance to the end of the window"
     return columns(what, bars, mark, "the window ends"), rows
+
+
+def _all_between(ends: Sequence[int], counts: Mapping[int, int]) -> Sequence[int]:
+    """The stretches from the first to the last that has something, the empty ones among them."""
+    return [end for end in ends if min(counts) <= end <= max(counts)]
+
+
+def _stretch(start: int) -> tuple[str, str]:
+    """Both ends of a stretch; the first one begins and the last one ends nowhere."""
+    place = EDGES.index(start)
+    begin = _side(start) if place else ""
+    return begin, _side(EDGES[place + 1]) if place + 1 < len(EDGES) else ""
 
 
 def _side(seconds: int) -> str:
@@ -89,16 +104,18 @@ def _side(seconds: int) -> str:
 
 def responses(counts: Mapping[int, int], window: int) -> tuple[str, Rows]:
     """The chart of waiting times, and its figures. Keys are upper ends."""
-    upper = sorted(counts)
-    bars = [
-        Column(
-            length(upto),
-            f"within {length(upto)}: {many(counts[upto], 'answer')}",
-            ((("refused" if upto > window else "allowed"), counts[upto]),),
+    upper = _all_between(waits_of(window), counts) if counts else ()
+    bars, rows = list[Column](), Rows()
+    for upto in upper:
+        said, count = waited(upto, window), counts.get(upto, 0)
+        bars.append(
+            Column(
+                said.removeprefix("within ").replace("later than", ">"),
+                f"{said}: {many(count, 'answer')}",
+                ((("refused" if upto > window else "allowed"), count),),
+            )
         )
-        for upto in upper
-    ]
+        rows.append((said, number(count)))
     mark = sum(upto <= window for upto in upper)
-    rows: Rows = [(length(upto), number(counts[upto])) for upto in upper]
     what = "Answers by how long the customer waited"
     return columns(what, bars, mark, "the window ends"), rows

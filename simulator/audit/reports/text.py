@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from typing import Any, Final
 
 from wa_fsm.rows import REFUSAL_CODES
 
 from ...reports.text import PLAIN, Style
 from ..report import share
-from ..wording import CODES, day, edge, length, many, moment, number, reason, turned
+from ..wording import CODES, day, edge, length, many, moment, money, number, reason, turned, waited
 
 WIDTH: Final = 80
 ROWS: Final = 5  # of a table; the whole is in the other forms
@@ -49,7 +49,7 @@ def _head(data: Data, style: Style) -> Iterator[str]:
     yield ""
     sends, refused = data["sends"], sum(data["refused"].values())
     width = len(number(sends))
-    yield f"  {number(sends)} sends judged, {many(data['templates'], 'template')} among them"
+    yield f"  {many(sends, 'send')} judged, {many(data['templates'], 'template')} among them"
     allowed = f"  {number(data['allowed']):>{width}} allowed"
     yield style(f"{allowed}  {share(data['allowed'], sends):>8}", fg="green")
     line = f"  {number(refused):>{width}} refused  {share(refused, sends):>8}"
@@ -141,7 +141,7 @@ def _needless(told: Data) -> Iterator[str]:
     yield from _columns((number(n), category, "") for category, n in counts)
     if told["price"] is not None:
         left = f", {number(told['unpriced'])} without a price" if told["unpriced"] else ""
-        yield from _item(f"at your prices they cost {told['price']:,.2f}{left}")
+        yield from _item(f"at your prices they cost {money(told['price'])}{left}")
     else:
         yield from _item("--price CATEGORY=AMOUNT says what they cost")
 
@@ -170,18 +170,15 @@ def _responses(told: Data) -> Iterator[str]:
             f"window of {window}; {number(late)} later"
         )
     if whole > 1:
-        yield from _item(f"half of them within {_half(told['by_seconds'], whole)}")
+        yield from _item(_half(told["by_seconds"], whole, told["window_seconds"]))
     if told["unanswered"]:
         yield from _item(f"{many(told['unanswered'], 'customer')} had the last word")
 
 
-def _half(by_seconds: Mapping[str, int], whole: int) -> str:
-    so_far = 0
-    for upto, count in by_seconds.items():
-        so_far += count
-        if 2 * so_far >= whole:
-            return length(int(upto))
-    return "any time"
+def _half(by_seconds: Mapping[str, int], whole: int, window: int) -> str:
+    so_far = zip(by_seconds, accumulate(by_seconds.values()), strict=True)
+    upto = next(upto for upto, count in so_far if 2 * count >= whole)
+    return f"half of them {waited(int(upto), window)}"
 
 
 def _what_if(told: Data, data: Data, style: Style) -> Iterator[str]:

@@ -110,4 +110,7 @@ def _sent(row: Mapping[str, Any], made: Row) -> Row:
     if params.get("name"):
         category = str(params.get("category") or "").lower() or None
         made = made._replace(kind="template", template=str(params["name"]), category=category)
+        language = params.get("language")
+        if isinstance(language, str):
+            made = made._replace(language=language)
     return made

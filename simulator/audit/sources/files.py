@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import gzip
 import os
 import re
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -116,7 +118,9 @@ def find(paths: Iterable[str]) -> list[Log]:
     found: dict[str, Log] = {}
     for path in paths:
         for each in _named(path):
-            found.setdefault(os.path.realpath(each), _log(each))
+            real = os.path.realpath(each)
+            if real not in found:  # links that go round lead to the same file again and again
+                found[real] = _log(each)
     return list(found.values())
 
 
@@ -129,13 +133,39 @@ def _named(path: str) -> Iterator[str]:
     elif os.path.exists(path):
         yield path
     elif glob.has_magic(path):
-        matching = sorted(glob.glob(path, recursive=True))
+        matching = [file for each in sorted(glob.glob(path, recursive=True)) for file in _of(each)]
         if not matching:
             raise NoLog(f"no file matches `{path}`")
-        for each in matching:
-            yield from _below(each) if os.path.isdir(each) else [each]
+        yield from matching
     else:
+        _is_file(path)
         raise NoLog(f"no such file or folder: `{path}`")
+
+
+def _of(found: str) -> Iterator[str]:
+    """The logs of what matches a pattern."""
+    if os.path.isdir(found):
+        yield from _below(found)
+    elif _is_file(found):
+        yield found
+
+
+def _is_file(path: str) -> bool:
+    """Whether it is a file, and no pipe, which would be waited for, or a link that goes round.
+
+    Raises:
+        NoLog: a link to nothing: what was there may be a part of the log.
+    """
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise NoLog(f"`{path}` is a link to a file that is not there; remove it") from None
+        return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
 
 
 def _below(folder: str) -> Iterator[str]:
@@ -144,7 +174,7 @@ def _below(folder: str) -> Iterator[str]:
         for name in sorted(names):
             path = os.path.join(where, name)
             known = Path(name.lower().removesuffix(".gz")).suffix in _ENDINGS
-            if known and not _is_rejects(path):
+            if known and _is_file(path) and not _is_rejects(path):
                 yield path
 
 

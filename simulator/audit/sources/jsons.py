@@ -243,9 +243,23 @@ def _lines(log: Log) -> bool:
             return False
         try:
             json.loads(first)
-        except ValueError:
-            second = file.readline(_LONGEST).strip()
-            return second.startswith(b"{") or not second
+        except (ValueError, RecursionError):
+            more = file.read(PIECE)
+            second = more.partition(b"\n")[0].strip()
+            whole = more[: more.rfind(b"\n") + 1] or more
+            return not second or (second.startswith(b"{") and not _is_document(first + whole))
+    return True
+
+
+def _is_document(lines: bytes) -> bool:
+    """Whether lines are one document, or the beginning of one."""
+    try:
+        text = lines.decode("utf-8-sig").rstrip()
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(text)
+    except (ValueError, RecursionError):
+        return False
     return True
 
 

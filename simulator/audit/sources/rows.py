@@ -14,7 +14,7 @@ from wa_fsm.events import instant
 
 from ...seeding import read_instant
 from ..as_events import rows_of
-from ..encode import CODE_DIGITS
+from ..encode import CODE_DIGITS, whole
 from ..plain import Chunk, Reject
 from . import csvs, jsons, parquets
 from .files import Log
@@ -39,6 +39,7 @@ __all__ = [
 BATCH: Final = 1 << 14
 _NO_WORD: Final = re.compile("[^a-z0-9]")
 _SHOWN: Final = 300
+_ENCODED: Final = 2  # so often at most an object is the text of itself
 
 
 class Row(NamedTuple):
@@ -198,7 +199,7 @@ def _plain(value: Any) -> str:
 
 def code_of(row: Mapping[str, Any], name: str) -> int | None:
     """A whole number of a bearable length; None where there is none, or 0."""
-    text = text_of(row, name, known="").removesuffix(".0")
+    text = whole(text_of(row, name, known=""))
     if not text:
         return None
     if not text.isascii() or not text.isdigit():
@@ -223,11 +224,15 @@ def instant_of(column: str, value: object) -> datetime:
 
 
 def inner(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A field that is an object, or the text of one; an empty one where it is neither."""
+    """A field that is an object, or the text of one; an empty one where it is neither.
+
+    A database may hold the text of an object as a JSON text, so its export has it encoded twice.
+    """
     value = row.get(name)
-    if isinstance(value, str):
-        try:
-            value = json.loads(jsons.mended(value.encode(), deep=False))
-        except (ValueError, RecursionError):
-            return {}
+    for _ in range(_ENCODED):
+        if isinstance(value, str):
+            try:
+                value = json.loads(jsons.mended(value.encode(), deep=False))
+            except (ValueError, RecursionError):
+                return {}
     return value if isinstance(value, dict) else {}

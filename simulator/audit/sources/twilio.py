@@ -32,7 +32,8 @@ _STATUSES: Final[Mapping[str, str]] = {
     "undelivered": "failed",
     "failed": "failed",
 }
-_NEVER_LEFT: Final = ("scheduled", "canceled")
+_NEVER_LEFT: Final = ("scheduled", "canceled")  # they need not have a sender yet
+_ADDRESSES: Final = ("from", "to")
 _REFUSED: Final = 63016
 
 
@@ -51,9 +52,12 @@ def _row(record: Record) -> Row | Aside:
     row = named(record.row)
     told = text_of(row, "direction").lower()
     came = told == "inbound"
-    from_, to = text_of(row, "from"), text_of(row, "to")
-    if not from_.startswith(_PREFIX) and not to.startswith(_PREFIX):
+    held = [address for name in _ADDRESSES if (address := text_of(row, name, known=""))]
+    if held and not any(address.startswith(_PREFIX) for address in held):
         return Aside("messages of another channel than WhatsApp")
+    if told.startswith("outbound") and text_of(row, "status").lower() in _NEVER_LEFT:
+        return Aside("messages that were scheduled or canceled, and never left")
+    from_, to = (text_of(row, name) for name in _ADDRESSES)
     number, customer = (to, from_) if came else (from_, to)
     made = Row(
         at=_when(row, came=came),
@@ -70,10 +74,8 @@ def _row(record: Record) -> Row | Aside:
     return _sent(row, made, told)
 
 
-def _sent(row: Mapping[str, Any], made: Row, told: str) -> Row | Aside:
+def _sent(row: Mapping[str, Any], made: Row, told: str) -> Row:
     word = text_of(row, "status").lower()
-    if word in _NEVER_LEFT:
-        return Aside("messages that were scheduled or canceled, and never left")
     status = _STATUSES.get(word)
     if status is None:
         known = ", ".join((*_STATUSES, *_NEVER_LEFT))
