@@ -54,8 +54,8 @@ class Ran:
         unreadable: files that could not be read, each a sentence.
         parts: the rendered cases, each by every reporter.
         passed: for each part, whether its case passed.
-        policies: the names of the policies that were run.
-        policy_files: where those of users stand.
+        policies: for each part, the name of its policy.
+        policy_files: where those of users stand, also those of cases that were not run.
         coverage: what the cases cover, where it is counted.
         copies: of files with probes in them: where, and the text.
         left_alone: files without a copy, each a sentence.
@@ -65,7 +65,7 @@ class Ran:
     unreadable: list[str] = field(default_factory=list)
     parts: list[tuple[str, ...]] = field(default_factory=list)
     passed: list[bool] = field(default_factory=list)
-    policies: set[str] = field(default_factory=set)
+    policies: list[str] = field(default_factory=list)
     policy_files: set[str] = field(default_factory=set)
     coverage: Coverage = field(default_factory=Coverage)
     copies: list[tuple[str, str]] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Ran:
         self.unreadable += other.unreadable
         self.parts += other.parts
         self.passed += other.passed
-        self.policies |= other.policies
+        self.policies += other.policies
         self.policy_files |= other.policy_files
         self.coverage.take(other.coverage)
         self.copies += other.copies
@@ -100,6 +100,7 @@ def work(job: Job, files: Sequence[Found], *, stopped: bool = False) -> Ran:
             continue
         runs: list[Run] = []
         for case in cases:
+            ran.policy_files |= {case.policy.file} - {""}
             stopped = stopped or (job.fail_fast and not all(ran.passed[-1:]))
             name = f"{case.file} {case.name} [{case.policy.spec}]"
             if stopped or (chosen is not None and not chosen(name)):
@@ -108,8 +109,7 @@ def work(job: Job, files: Sequence[Found], *, stopped: bool = False) -> Ran:
             runs.append(run)
             ran.parts.append(tuple(each.case(run) for each in job.reporters))
             ran.passed.append(run.passed)
-            ran.policies.add(case.policy.base)
-            ran.policy_files |= {case.policy.file} - {""}
+            ran.policies.append(case.policy.base)
         if job.copies and runs:
             _copy(found, cases, runs, ran)
     return ran
@@ -164,7 +164,7 @@ def run_all(job: Job, files: Sequence[Found], jobs: int, progress: Callable[[int
         progress(done)
     if job.fail_fast and False in whole.passed:
         end = whole.passed.index(False) + 1
-        del whole.parts[end:], whole.passed[end:]
+        del whole.parts[end:], whole.passed[end:], whole.policies[end:]
     return whole
 
 

@@ -91,6 +91,7 @@ def main() -> NoReturn:
     """The entry point: exceptions become exit codes."""
     if hasattr(signal, "SIGPIPE"):  # `wa-sim … | head` ends quietly
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # Names of files need not be UTF-8.
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # text streams of CPython
@@ -109,6 +110,13 @@ def main() -> NoReturn:
     except Exception as error:  # whatever it is, it is ours: never exit 1 for it
         _fault(error)
     sys.exit(ended if isinstance(ended, int) else 0)
+
+
+def _replace_closed_streams() -> None:
+    """What was closed (``2>&-``) leads nowhere; no file opened later gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (for as long as we run)
 
 
 def _fault(error: Exception) -> NoReturn:

@@ -36,14 +36,18 @@ def shipped() -> list[Found]:
     folder = shipped_folder()
     return sorted(
         Found(f"scenarios/{Path(path).relative_to(folder).as_posix()}", path)
-        for path in _below(str(folder))
+        for path in below(str(folder))
     )
 
 
-def find(paths: Iterable[str]) -> list[Found]:
+def find(paths: Iterable[str], more: Iterable[Found] = ()) -> list[Found]:
     """The files that these paths mean, sorted, each once however often it is named.
 
     Folders are searched through for ``*.yaml`` and ``*.yml``, policy files left aside.
+
+    Args:
+        paths: of files and folders.
+        more: files that are found already; one that the paths mean too goes by its path.
 
     Raises:
         FileNotFoundError: a path that does not exist.
@@ -53,9 +57,11 @@ def find(paths: Iterable[str]) -> list[Found]:
     for path in paths:
         if not os.path.exists(path):
             raise FileNotFoundError(path)
-        for each in _below(path) if os.path.isdir(path) else [path]:
-            display = shown(os.path.normpath(each).replace(os.sep, "/"))
-            found.setdefault(_real(each, real), Found(display, each))
+        for each in below(path) if os.path.isdir(path) else [path]:
+            name = shown(_plain(each, real).replace(os.sep, "/"))
+            found.setdefault(_real(each, real), Found(name, each))
+    for file in more:
+        found.setdefault(_real(file.path, real), file)
     return sorted(found.values())
 
 
@@ -74,9 +80,34 @@ def _real(path: str, folders: dict[str, str]) -> str:
     return os.path.join(folders[folder], name)
 
 
-def _below(folder: str) -> Iterator[str]:
-    for where, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            if name.endswith(_ENDINGS) and not name.endswith(POLICY_ENDINGS):
-                yield os.path.join(where, name)
+def _plain(path: str, folders: dict[str, str]) -> str:
+    """The path without detours; a `..` behind a link stays, where it leads elsewhere."""
+    plain = os.path.normpath(path)
+    straight = os.pardir not in path or _real(plain, folders) == _real(path, folders)
+    return plain if straight else path
+
+
+def below(folder: str) -> Iterator[str]:
+    """The scenario files in a folder and all its folders, policy files left aside.
+
+    Links to folders are followed, after everything else: so a folder that is reached without one
+    goes by its own name. No folder is searched through twice, and no chain of links is endless.
+    """
+    starts, searched = [folder], set[str]()
+    for start in starts:  # which grows meanwhile
+        for where, folders, names in os.walk(start):
+            real = os.path.realpath(where)
+            if real in searched:
+                folders.clear()
+                continue
+            searched.add(real)
+            folders.sort()
+            starts += filter(os.path.islink, (os.path.join(where, name) for name in folders))
+            yield from filter(_may_be_scenario, (os.path.join(where, n) for n in sorted(names)))
+
+
+def _may_be_scenario(path: str) -> bool:
+    if not path.endswith(_ENDINGS) or path.endswith(POLICY_ENDINGS):
+        return False
+    # A pipe would be waited for. A link that leads nowhere stays: it is told.
+    return os.path.isfile(path) or not os.path.exists(path)

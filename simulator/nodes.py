@@ -9,11 +9,13 @@ YAML is kept.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
+from yaml.error import Mark
 from yaml.events import (
     AliasEvent,
     CollectionEndEvent,
@@ -38,6 +40,9 @@ _SPECIAL: Final = re.compile(rb"(?<![A-Za-z0-9_.!?])[&*!]")
 _DEEP: Final = re.compile(rb"^[-?: \t]{1000}", re.MULTILINE)
 _DEEP_FROM: Final = 1000
 _MARKS: Final = (b"&", b"*", b"!")
+# Ends of lines for YAML 1.1 but for no editor: U+0085, U+2028 and U+2029.
+_ODD_ENDS: Final = ("\x85".encode(), "\u2028".encode(), "\u2029".encode())
+_END: Final = re.compile(r"\r\n|\r|\n")
 _MOST_OPENINGS: Final = 5000
 _UNPRINTABLE: Final = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -139,7 +144,7 @@ def compose(text: bytes, notes: Notes) -> list[Document]:
         notes.put(*_place(before.decode()), f"byte 0x{text[error.start]:02X} is no UTF-8; "
                   "save the file as UTF-8")  # fmt: skip
         return _slowly(_whole_lines(before), notes, cut=True)
-    if _is_special(text) or _is_deep(text):
+    if _is_special(text) or _is_deep(text) or _has_odd_ends(text):
         return _slowly(text, notes)
     try:
         loader, documents = _Loader(text), []
@@ -155,6 +160,10 @@ def _is_special(text: bytes) -> bool:
     return any(mark in text for mark in _MARKS) and _SPECIAL.search(text) is not None
 
 
+def _has_odd_ends(text: bytes) -> bool:
+    return not text.isascii() and any(end in text for end in _ODD_ENDS)
+
+
 def _is_deep(text: bytes) -> bool:
     openings = text.count(b"[") + text.count(b"{")
     if openings > _MOST_OPENINGS:
@@ -165,7 +174,28 @@ def _is_deep(text: bytes) -> bool:
 
 def _place(before: str) -> tuple[int, int]:
     """Line and column, from 1, of what follows this text."""
-    return before.count("\n") + 1, len(before) - before.rfind("\n")
+    line, column = _Lines(before).place(len(before))
+    return line + 1, column + 1
+
+
+class _Lines:
+    """The lines of a text as editors count them."""
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(end.end() for end in _END.finditer(text))]
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Line and column, from 0, of a character."""
+        line = bisect_right(self._starts, index) - 1
+        return line, index - self._starts[line]
+
+    def put_right(self, thing: Any, *names: str) -> None:
+        """Move these marks to where editors see them."""
+        for name in names:
+            mark = getattr(thing, name)
+            if mark is not None:
+                line, column = self.place(mark.index)
+                setattr(thing, name, Mark(mark.name, mark.index, line, column, None, 0))
 
 
 def _whole_lines(text: bytes) -> bytes:
@@ -175,10 +205,14 @@ def _whole_lines(text: bytes) -> bytes:
 def _slowly(text: bytes, notes: Notes, *, cut: bool = False) -> list[Document]:
     """Read event by event. With `cut` the text ends where something worse begins, already told."""
     builder = _Builder(notes)
+    lines = _Lines(text.decode()) if _has_odd_ends(text) else None
     try:
         loader = _Loader(text)
         while loader.check_event():
-            builder.take(loader.get_event())
+            event = loader.get_event()
+            if lines is not None:
+                lines.put_right(event, "start_mark", "end_mark")
+            builder.take(event)
     except ReaderError as error:
         found = _UNPRINTABLE.search(text.decode())
         before = text.decode()[: found.start()] if found else ""
@@ -186,6 +220,8 @@ def _slowly(text: bytes, notes: Notes, *, cut: bool = False) -> list[Document]:
         notes.put(*_place(before), f"broken YAML: {said}")
         return _slowly(_whole_lines(before.encode()), notes, cut=True)
     except yaml.MarkedYAMLError as error:
+        if lines is not None:
+            lines.put_right(error, "problem_mark", "context_mark")
         if not cut:
             _tell(error, text, notes)
         builder.close()

@@ -95,20 +95,24 @@ def _same(file: str) -> str:
 
 
 def _writable(file: str) -> None:
-    target = os.path.realpath(file)
-    folder = os.path.dirname(target)
-    if os.path.isdir(target):
+    if os.path.isdir(file):
         raise OutputError(f"`{file}` is a folder; expected the name of a file")
-    if not os.path.isdir(folder):
-        raise OutputError(f"`{file}` cannot be written: there is no folder `{folder}`; make it")
-    needed = target if os.path.exists(target) and not _replaceable(target) else folder
+    if _is_stream(file):
+        needed = file
+    else:
+        needed = os.path.dirname(os.path.realpath(file))
+        if not os.path.isdir(needed):
+            raise OutputError(f"`{file}` cannot be written: there is no folder `{needed}`; make it")
     if not os.access(needed, os.W_OK):
         raise OutputError(f"`{file}` cannot be written: `{needed}` is not writable")
 
 
-def _replaceable(target: str) -> bool:
-    """Devices and pipes are written to, and never replaced by a file."""
-    return os.path.isfile(target) or not os.path.exists(target)
+def _is_stream(file: str) -> bool:
+    """Devices and pipes are written to, and never replaced by a file.
+
+    The path is asked as it was given: the real one of a pipe without a name leads nowhere.
+    """
+    return os.path.exists(file) and not os.path.isfile(file)
 
 
 def write_new(texts: Mapping[Path, str]) -> None:
@@ -148,10 +152,10 @@ def write_outputs(texts: Iterable[tuple[Output, str]]) -> None:
         for output, text in texts:
             if output.file is None:
                 continue
-            target = os.path.realpath(output.file)
-            if output.appends or not _replaceable(target):
+            if output.appends or _is_stream(output.file):
                 direct.append((output.file, text))
             else:
+                target = os.path.realpath(output.file)
                 with _named(output.file):
                     ready.append((output.file, _part(target, text, undo), target))
         for file, part, target in ready:

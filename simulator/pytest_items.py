@@ -123,6 +123,10 @@ class _Crash:
     lineno: int
     message: str
 
+    def __str__(self) -> str:
+        """The line of ``--tb=line``."""
+        return f"{self.path}:{self.lineno}: {self.message}"
+
 
 class _Explained:
     """A failed run as pytest shows failures: with colours where its terminal has them."""

@@ -7,9 +7,11 @@ docs/testing-your-service.md.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ _POLICY_ENDINGS = (".policy.yaml", ".policy.yml")
 _SCENARIO = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?scenario[\"']?[ \t]*:", re.MULTILINE)
 
 _standing = pytest.StashKey[tuple[Path, ...]]()
+_opened = pytest.StashKey[frozenset[Path]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,6 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
     asked = config.args_source is config.ArgsSource.ARGS
     if not asked and config.invocation_params.dir == config.rootpath:
         _add_standing(config)
+    config.stash[_opened] = frozenset(_opened_for_standing(config))
     if config.getoption("--wa-policy"):
         from .pytest_items import policy_of
 
@@ -80,11 +84,59 @@ def _add_standing(config: pytest.Config) -> None:
     for path in config.stash[_standing]:
         if not path.exists():
             raise pytest.UsageError(f"wa_scenarios: there is no file or folder `{path}`")
-        if not any(file.name.endswith(_ENDINGS) for file in (path, *path.rglob("*.y*ml"))):
-            raise pytest.UsageError(f"wa_scenarios: no *.yaml and no *.yml in `{path}`")
+        if not _holds_scenario(path, config):
+            raise pytest.UsageError(f"wa_scenarios: no scenario file (*.yaml, *.yml) in `{path}`")
         if not any(path.is_relative_to(each) for each in given):
             config.args.append(str(path))
             given.append(path)
+
+
+def _holds_scenario(path: Path, config: pytest.Config) -> bool:
+    """Whether pytest's walk comes by a scenario file there."""
+    from .files import below
+
+    if not path.is_dir():
+        return path.name.endswith(_ENDINGS) and not path.name.endswith(_POLICY_ENDINGS)
+    return not all(_passed_by(Path(file).parent, path, config) for file in below(str(path)))
+
+
+def _passed_by(path: Path, top: Path, config: pytest.Config) -> list[Path]:
+    """The folders below `top`, down to this one, that pytest's walk does not enter."""
+    patterns = config.getini("norecursedirs")
+    way = takewhile(lambda folder: folder != top, (path, *path.parents))
+    return [folder for folder in way if any(_fits(folder, pattern) for pattern in patterns)]
+
+
+def _fits(folder: Path, pattern: str) -> bool:
+    """Whether pytest takes this folder for one of `norecursedirs`."""
+    if os.sep not in pattern:
+        return fnmatch.fnmatch(folder.name, pattern)
+    return fnmatch.fnmatch(
+        str(folder), pattern if os.path.isabs(pattern) else f"*{os.sep}{pattern}"
+    )
+
+
+def _opened_for_standing(config: pytest.Config) -> Iterator[Path]:
+    """The folders that pytest's walk must enter all the same, to come to a standing path."""
+    for arg in config.args:
+        top = Path(os.path.abspath(config.invocation_params.dir / arg))
+        for path in config.stash[_standing]:
+            if path.is_relative_to(top):
+                yield from _passed_by(path, top, config)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Of folders such as `.github` and `build`, which pytest passes by, only a standing path."""
+    opened = config.stash[_opened]
+    if collection_path in opened:
+        return False
+    if not any(collection_path.is_relative_to(folder) for folder in opened):
+        return None
+    wanted = any(
+        collection_path.is_relative_to(path) or path.is_relative_to(collection_path)
+        for path in config.stash[_standing]
+    )
+    return None if wanted else True
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
@@ -94,13 +146,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
     error. In the folders of ``--wa-scenarios`` a file is one that has a key `scenario`, because
     folders hold other YAML files too.
     """
-    if not file_path.name.endswith(_ENDINGS):
+    named = parent.session.isinitpath(file_path)
+    if not (file_path.name.lower() if named else file_path.name).endswith(_ENDINGS):
         return None
     config = parent.config
     stands = any(file_path.is_relative_to(path) for path in config.stash[_standing])
     if not stands and not config.getoption("--wa-scenarios"):
         return None
-    if not parent.session.isinitpath(file_path):
+    if not named:
         if file_path.name.endswith(_POLICY_ENDINGS):
             return None
         if not stands and not _SCENARIO.search(file_path.read_bytes()):
@@ -127,12 +180,19 @@ def wa_policy(request: pytest.FixtureRequest) -> Policy | str:
             '`@pytest.mark.wa_policy("cloud-api")`, or define a fixture `wa_policy`',
             pytrace=False,
         )
+    if len(marker.args) + ("spec" in marker.kwargs) != 1:
+        pytest.fail(
+            "the marker `wa_policy` needs one policy and its options, such as "
+            '`@pytest.mark.wa_policy("cloud-api", margin="5m")`',
+            pytrace=False,
+        )
     from .testing import policy_from
 
     try:
         return policy_from(*marker.args, **marker.kwargs)
     except (TypeError, ValueError) as error:
-        pytest.fail(f"the marker `wa_policy` cannot be: {error}", pytrace=False)
+        told = f"the marker `wa_policy` cannot be: {error}"
+        raise pytest.fail.Exception(told, pytrace=False) from None
 
 
 @pytest.fixture
@@ -141,6 +201,12 @@ def wa_templates(request: pytest.FixtureRequest) -> Mapping[str, Any]:
     known: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers("wa_templates"))):
         for each in (*marker.args, marker.kwargs):
+            if not isinstance(each, Mapping):
+                pytest.fail(
+                    "the marker `wa_templates` takes templates and their statuses, such as "
+                    f'`@pytest.mark.wa_templates(order_update="approved")`, got `{each!r}`',
+                    pytrace=False,
+                )
             known.update(each)
     return known
 

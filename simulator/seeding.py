@@ -130,7 +130,7 @@ def _text(row: Mapping[str, Any], name: str) -> str:
 
 
 def _code(row: Mapping[str, Any], name: str) -> int:
-    text = _text(row, name)
+    text = _text(row, name).removesuffix(".0")  # so some write it where others are empty
     if not text.isascii() or not text.isdigit():
         raise ValueError(f"`{name}` is a whole number, got `{text}`")
     return int(text)

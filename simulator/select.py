@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Chooser: TypeAlias = Callable[[str], bool]
 
+_DEEPEST: Final = 50
 _TOKENS = re.compile(r"\s*([()]|[^\s()]+)")
 
 
@@ -33,6 +34,7 @@ def chooser(expression: str) -> Chooser:
 class _Parser:
     def __init__(self, tokens: list[str]) -> None:
         self.rest = tokens
+        self._depth = 0
 
     def either(self) -> Chooser:
         parts = [self.both()]
@@ -47,6 +49,14 @@ class _Parser:
         return lambda text: all(part(text) for part in parts)
 
     def one(self) -> Chooser:
+        if self._depth > _DEEPEST:
+            raise ValueError(f"the expression is nested deeper than {_DEEPEST} levels")
+        self._depth += 1
+        chosen = self._one()
+        self._depth -= 1
+        return chosen
+
+    def _one(self) -> Chooser:
         if self._take("not"):
             inner = self.one()
             return lambda text: not inner(text)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from wa_fsm import Decision, Gatekeeper, Policy, policies
 from wa_fsm.clock import system_clock
 from wa_fsm.decision import ALLOWING, REASONS
-from wa_fsm.durations import parse_duration
+from wa_fsm.durations import format_duration, parse_duration
 from wa_fsm.events import Template, instant
 from wa_fsm.stores.memory import MemoryStore
 
@@ -113,21 +113,32 @@ def policy_from(spec: Policy | str, **options: Any) -> Policy:
 
     Args:
         spec: ``cloud-api``, ``cloud-api,margin=5m``, a path of a policy file, or a Policy.
-        options: as for ``policies.get``.
+        options: as for ``policies.get``; none that the spec has already.
 
     Raises:
+        TypeError: no text and no Policy.
         ValueError: there is none.
     """
     if isinstance(spec, Policy):
         if options:
             raise ValueError("options go with a policy's name, not with a Policy")
         return spec
-    if options:
-        return policies.get(spec, **options)
+    if not isinstance(spec, str):
+        raise TypeError(
+            f"expected the name of a policy, of a policy file or a Policy, got `{spec!r}`"
+        )
+    told = (f"{name}={_as_text(value)}" for name, value in options.items())
     try:
-        return from_spec(spec)
+        return from_spec(",".join([spec, *told]))
     except BadPolicyFile as bad:
         raise ValueError(str(bad)) from None
+
+
+def _as_text(value: object) -> str:
+    """An option's value as a spec writes it; what cannot be one is refused there."""
+    if isinstance(value, timedelta) and value % timedelta(milliseconds=1) == timedelta(0):
+        return format_duration(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def assert_allowed(decision: Decision) -> Decision:

@@ -114,7 +114,7 @@ def command(
         parts = [several[index] for several in ran.parts if several[index]]
         asked = least is not None or (counts and output.form == "html")
         coverage = ran.coverage if asked else None
-        whole = reporter.whole(parts, passed, failed, sorted(ran.policies), coverage)
+        whole = reporter.whole(parts, passed, failed, sorted(set(ran.policies)), coverage)
         texts.append((output, whole))
     deliver(texts)
     _write(ran.copies, ran.left_alone)
@@ -170,11 +170,10 @@ def _files(paths: Sequence[str], shipped: bool) -> list[Found]:
     if not paths and not shipped:
         raise click.UsageError("nothing to run; give files or folders, or --shipped")
     try:
-        found = files.find(paths)
+        found = files.find(paths, files.shipped() if shipped else ())
     except FileNotFoundError as error:
         missing = files.shown(error.args[0])
         raise click.UsageError(f"no such file or folder: `{missing}`") from None
-    found = sorted([*found, *(files.shipped() if shipped else [])])
     if not found:
         where = ", ".join(map(files.shown, paths))
         raise click.ClickException(f"no scenario found in {where}: no *.yaml, no *.yml")

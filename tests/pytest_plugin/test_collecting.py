@@ -86,6 +86,13 @@ def test_files_are_named_from_where_pytest_was_called(folder, monkeypatch):
     result.stdout.fnmatch_lines(["open.yaml:4: expected the send to be allowed*"])
 
 
+def test_a_failure_may_be_told_in_a_line(folder):
+    """With `--tb=line`: file, line and what was expected."""
+    result = folder.runpytest("--wa-scenarios", "--tb=line", "-k", "open and cloud")
+    result.stdout.fnmatch_lines(["promises/open.yaml:4: expected the send to be allowed, it was*"])
+    assert "_Crash" not in result.stdout.str()
+
+
 def test_k_chooses_by_file_name_and_policy(folder):
     """Words of the node id, in any case."""
     assert collected(folder, "--wa-scenarios", "-k", "textbook") == [OPEN_T]
@@ -174,7 +181,8 @@ def test_a_broken_file_is_an_error_of_the_collection(folder):
 def test_a_file_that_is_named_is_a_scenario(pytester):
     """Whatever stands in it: then it says what is wrong."""
     write(pytester, {"deploy.yaml": "services: {}\n", "our.policy.yaml": "policy: our\n"})
-    for name in ("deploy.yaml", "our.policy.yaml"):
+    write(pytester, {"LOUD.YAML": "policy: our\n"})
+    for name in ("deploy.yaml", "our.policy.yaml", "LOUD.YAML"):
         result = pytester.runpytest("--wa-scenarios", name)
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines([f"{name}:1:1: the key `scenario` is missing*"])
@@ -250,7 +258,54 @@ def test_a_standing_path_without_a_scenario_is_told(folder):
     folder.makeini("[pytest]\nwa_scenarios = empty")
     result = folder.runpytest()
     assert result.ret is pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: wa_scenarios: no *.yaml and no *.yml in `*empty`"])
+    result.stderr.fnmatch_lines(
+        ["ERROR: wa_scenarios: no scenario file (*.yaml, *.yml) in `*empty`"]
+    )
+
+
+@pytest.mark.parametrize("path", [".github/promises", ".promises", "build/a/b", "tests/dist"])
+@pytest.mark.parametrize("testpaths", ["", "testpaths = tests"])
+def test_a_standing_path_is_collected_where_pytest_passes_by(folder, path, testpaths):
+    """In folders such as `.github` and `build` too; what else is in them is left alone."""
+    (folder.path / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder.path / "promises").rename(folder.path / path)
+    hidden = "def test_hidden(): assert False"
+    folder.makepyfile(**{"tests/test_a": "def test_a(): pass", ".github/test_b": hidden})
+    folder.makepyfile(**{"build/test_c": hidden, "build/a/test_d": hidden})
+    folder.makeini(f"[pytest]\n{testpaths}\nwa_scenarios = {path}")
+    standing = [each.replace("promises", path, 1) for each in ALL]
+    everything = {"tests/test_a.py::test_a", *standing}
+    assert sorted(collected(folder)) == sorted(everything)
+    assert set(collected(folder, ".")) == everything
+    assert set(collected(folder, "tests")) == {each for each in everything if "tests" in each}
+    folder.runpytest("-n1").assert_outcomes(passed=2, failed=2)
+
+
+def test_a_standing_path_may_be_ignored_by_a_call(folder):
+    """Who says so wants it."""
+    folder.makepyfile("def test_a(): pass")
+    folder.makeini("[pytest]\nwa_scenarios = promises")
+    folder.runpytest("--ignore=promises").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("name", ["promises/our.policy.yaml", "promises/build/a.yaml"])
+@pytest.mark.parametrize("path", ["promises", "promises/our.policy.yaml"])
+def test_a_standing_path_whose_files_are_left_aside_is_told(pytester, name, path):
+    """Policy files, and files where pytest's walk does not come, are none."""
+    write(pytester, {"promises/our.policy.yaml": "policy: our\nextends: cloud-api\n"})
+    write(pytester, {name: "policy: our\nextends: cloud-api\n"})
+    pytester.makeini(f"[pytest]\nwa_scenarios = {path}")
+    result = pytester.runpytest()
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: wa_scenarios: no scenario file * in `*{path}`"])
+
+
+def test_a_standing_path_may_hold_only_a_link(folder):
+    """Links to folders are followed."""
+    (folder.path / "here").mkdir()
+    (folder.path / "here/linked").symlink_to("../promises", target_is_directory=True)
+    folder.makeini("[pytest]\ntestpaths = here\nwa_scenarios = here")
+    assert collected(folder) == [each.replace("promises", "here/linked") for each in ALL]
 
 
 # -- another policy ------------------------------------------------------------------------------

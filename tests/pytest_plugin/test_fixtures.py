@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import pytest
 
 HEAD = """
@@ -108,7 +110,11 @@ def test_a_policy_file_is_a_policy(inner, pytester):
 @pytest.mark.wa_policy("our.policy.yaml")
 def test_a(gatekeeper):
     assert gatekeeper.policy.spec == "our"
-""").assert_outcomes(passed=1)
+
+@pytest.mark.wa_policy("./our.policy.yaml", margin="6m")
+def test_b(gatekeeper):
+    assert gatekeeper.policy.margin == timedelta(minutes=6)
+""").assert_outcomes(passed=2)
 
 
 def test_without_a_policy_there_is_no_gatekeeper(inner):
@@ -125,6 +131,32 @@ def test_a_policy_that_is_none_is_told(inner):
     result = inner('@pytest.mark.wa_policy("cloud-api", margn="5m")\ndef test_a(gatekeeper): pass')
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*has no option `margn`*did you mean `margin`?*"])
+
+
+@pytest.mark.parametrize(
+    ("marker", "told"),
+    [
+        ("wa_policy", "the marker `wa_policy` needs one policy and its options, such as *"),
+        ('wa_policy("cloud-api", "5m")', "the marker `wa_policy` needs one policy *"),
+        ("wa_policy(5)", "the marker `wa_policy` cannot be: expected the name of *, got `5`"),
+        (
+            'wa_policy("cloud-api,margin=5m", margin="6m")',
+            "*the option `margin` stands there twice",
+        ),
+        ('wa_policy("cloud-api", margin="5x")', "the marker `wa_policy` cannot be: the option *"),
+        ('wa_policy("./no.policy.yaml")', "*./no.policy.yaml:1:1: the policy file cannot be read*"),
+        ('wa_policy("textbook")\n@pytest.mark.wa_templates("order")', "*got `'order'`"),
+    ],
+)
+def test_a_marker_that_cannot_be_is_told_once(inner, marker, told):
+    """In a sentence, without a traceback."""
+    result = inner(f"@pytest.mark.{marker}\ndef test_a(gatekeeper): pass")
+    result.assert_outcomes(errors=1)
+    shown = result.outlines
+    head = next(n for n, line in enumerate(shown) if "ERROR at setup" in line)
+    end = next(n for n, line in enumerate(shown) if "short test summary" in line)
+    (sentence,) = shown[head + 1 : end]
+    assert fnmatchcase(sentence, told)
 
 
 def test_a_gatekeeper_of_ones_own_wins(inner):

@@ -169,6 +169,19 @@ def test_policies_are_named_as_everywhere(tmp_path):
     assert policy_from("cloud-api", margin="5m") == ours
     assert policy_from(ours) is ours
     assert policy_from(str(file)).spec == "our"
+    six = policy_from(str(file), margin="6m")
+    assert (six.name, six.margin) == ("our", timedelta(minutes=6))
+    assert policy_from(str(file), margin=timedelta(minutes=6)) == six
+    assert policy_from("cloud-api,margin=5m", window="12h").window == timedelta(hours=12)
+    flagged = policies.get("cloud-api", reactions_open_window=True)
+    assert policy_from("cloud-api", reactions_open_window=True) == flagged
+    with pytest.raises(TypeError, match=r"expected the name of a policy, .* got `5`"):
+        policy_from(5)
+    with pytest.raises(ValueError, match="`margin` stands there twice"):
+        policy_from("cloud-api,margin=5m", margin="6m")
+    for length in (timedelta(microseconds=1), 5):
+        with pytest.raises(ValueError, match="the option `margin`"):
+            policy_from("cloud-api", margin=length)
     with pytest.raises(ValueError, match="options go with a policy's name"):
         policy_from(ours, margin="5m")
     file.write_text("policy: our\n")
