@@ -30,7 +30,7 @@ ANYWHERE: Final = (
 BETWEEN: Final = ".-\u2010\u2011\u2012\u2013"
 
 _PHONE: Final = re.compile(
-    f"[{ANYWHERE}]*\\+?[{ANYWHERE}]*[0-9][0-9{ANYWHERE}{re.escape(BETWEEN)}]*"
+    f"[{ANYWHERE}]*(?:\\+[{ANYWHERE}]*)?[0-9][0-9{ANYWHERE}{re.escape(BETWEEN)}]*"
 )
 _NO_DIGIT: Final = re.compile(r"[^0-9]")
 _FORMS: Final = (

@@ -307,8 +307,8 @@ def _sender_maker(base_url: str) -> Any:
     from wa_fsm.gatekeeper import Gatekeeper
 
     try:
-        from wa_fsm.adapters.bearer import TOKEN, Bearer
-        from wa_fsm.adapters.sender import CloudApiSender, address_of, client
+        from wa_fsm.adapters.bearer import TOKEN, Bearer, client
+        from wa_fsm.adapters.sender import CloudApiSender, address_of
     except ImportError:
         raise click.ClickException("--live needs httpx: pip install httpx") from None
     try:

@@ -275,3 +275,13 @@ def test_a_circle_of_pages_ends(graph: Loopback, account: AccountTemplates) -> N
     """Whatever the server says is next."""
     graph.pages["p3"] = page(entry("hello", "APPROVED"), after="p2")
     assert account.refresh() > 0
+
+
+def test_a_proxy_that_cannot_be_is_told_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The environment's proxy is not ours to show."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://u:sEcr/et@h:1")
+    with pytest.raises(ValueError, match="a proxy of the environment") as caught:
+        AccountTemplates("1", token="t")
+    assert "sEcr" not in "".join(traceback.format_exception(caught.value))

@@ -223,6 +223,8 @@ def test_a_message_at_no_known_door_is_refused(url: str) -> None:
         b'{"messaging\\u005fproduct":"whatsapp","to":"1","x":' + DEEP + b"}",
         b'messaging%5Fproduct=whatsapp&to=1&x={"a":' + DEEP + b"}",
         b"batch=" + DEEP,
+        b'batch=[{"relative_url":"1/messages","relative_url":"me","body":"to=1"}]',
+        b'{"x":' + b"7" * 5000 + b',"batch":[{"relative_url":"1/messages","body":"to=1"}]}',
     ],
 )
 def test_nothing_beside_a_message_hides_it(body: Any) -> None:

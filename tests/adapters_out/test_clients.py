@@ -7,6 +7,7 @@ raises its own error.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gzip
 import json
 import socket
@@ -285,6 +286,35 @@ def test_requests_decides_one_request_for_each_thread(
     assert len(graph.sends) == 2
     assert outcomes(gate) == ["sent", "sent"]
     assert len(sent_ids(gate)) == 2
+
+
+def test_requests_decides_what_a_copied_context_sends_later(
+    graph: Loopback, gate: Gatekeeper
+) -> None:
+    """A task that was begun while a message was sent, and sends it again after that."""
+    copied: list[contextvars.Context] = []
+
+    class Copying(HTTPAdapter):
+        def send(self, *args: Any, **options: Any) -> requests.Response:
+            copied.append(contextvars.copy_context())
+            return super().send(*args, **options)
+
+    with requests.Session() as session:
+        session.mount("http://", GateAdapter(gate, Copying()))
+        request = session.prepare_request(requests.Request("POST", url(graph), json=text(ANA)))
+        session.send(request)
+        copied[0].run(session.send, request)
+    assert outcomes(gate) == ["sent", "sent"]
+
+
+def test_requests_own_adapter_is_behind_the_gate(graph: Loopback, gate: Gatekeeper) -> None:
+    """A hook that asks an answer's connection for its pool finds it."""
+    with requests.Session() as session:
+        session.mount("http://", GateAdapter(gate))
+        answer = session.get(graph.url)
+        assert answer.connection.poolmanager is not None  # type: ignore[attr-defined]  # HTTPAdapter's
+        with pytest.raises(AttributeError):
+            _ = answer.connection.nonsense  # type: ignore[attr-defined]  # there is none
 
 
 @pytest.mark.parametrize("installed", [True, False])

@@ -7,7 +7,7 @@ import pytest
 from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, MS, NINE, SECOND
 from wa_fsm import CustomerMessage, SendFailed
 from wa_fsm.events import Delivered
-from wa_fsm.identity import ContactChanged, SameContact
+from wa_fsm.identity import ContactChanged, SameContact, canonical
 from wa_fsm.stores.rows import row_of, row_text
 
 
@@ -27,6 +27,13 @@ def test_two_spellings_of_a_number_are_one(world, one, other):
     """We address one form and the customer answers from the other: one contact, one window."""
     world.wrote(contact=one)
     assert world.asked(contact=other) == "window_open"
+
+
+def test_a_name_is_read_in_one_go(world):
+    """However long a name is that is no phone number: nobody can hold up all others by one."""
+    for blank in " (\u200e":
+        assert canonical(blank * 200_000 + "x") == blank * 200_000 + "x"
+        assert canonical(blank * 200_000 + "+49151" + blank * 1000 + "12345678") == "4915112345678"
 
 
 def test_a_landline_is_no_mobile(world):

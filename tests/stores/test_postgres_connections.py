@@ -77,8 +77,17 @@ def _discarded(store, _):
         connection.execute("discard all", prepare=False)
 
 
+def _forgot_one(store, _):
+    with store._pool.connection() as connection:
+        names = connection.execute("select name from pg_prepared_statements", prepare=False)
+        one = min(name for (name,) in names if name.startswith("wafsm_"))
+        connection.execute(f"deallocate {one}", prepare=False)
+
+
 @pytest.mark.parametrize(
-    "undo", [_left_early, _folded_by_another, _cancelled, _discarded], ids=lambda f: f.__name__[1:]
+    "undo",
+    [_left_early, _folded_by_another, _cancelled, _discarded, _forgot_one],
+    ids=lambda f: f.__name__[1:],
 )
 def test_calls_work_on_after_the_server_forgot_what_was_prepared(store, plain, undo):
     """After each rollback psycopg gives up all prepared statements, ours among them."""

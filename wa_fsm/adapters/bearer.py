@@ -1,10 +1,10 @@
-"""The token of the account: from the environment, and in no log, representation or exception."""
+"""The token of the account, and who sends with it: it stands in no log or exception."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -42,3 +42,19 @@ class Bearer(httpx.Auth):
         """Called by httpx for each request."""
         request.headers["Authorization"] = f"Bearer {self._value}"
         yield request
+
+
+def client(**options: Any) -> httpx.Client:
+    """A client that follows no redirect.
+
+    Raises:
+        ValueError: the environment names a proxy that cannot be.
+    """
+    try:
+        return httpx.Client(follow_redirects=False, **options)
+    except (httpx.InvalidURL, ValueError, ImportError):  # the last: SOCKS needs more than httpx
+        raise ValueError(  # without the address, which may have a password in it
+            "a proxy of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) cannot be used;"
+            " expected one such as http://proxy.example:3128, or socks5:// with"
+            " `pip install 'httpx[socks]'`"
+        ) from None

@@ -73,6 +73,25 @@ def _once(pairs: _Pairs) -> Fields:
     return made
 
 
+def _number(text: str) -> int | str:
+    """A number; one of thousands of digits, which Python does not read, stays a text."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def decoded(text: str) -> Any:
+    """The value of a text of JSON.
+
+    Raises:
+        Twice: a key stands twice in one object.
+        ValueError: it is no JSON.
+        RecursionError: it nests too deep to be read.
+    """
+    return _ONCE.decode(text)
+
+
 def _first(pairs: _Pairs) -> Fields:
     return dict(reversed(pairs))
 
@@ -82,7 +101,7 @@ class _Reader:
 
     def __init__(self, made: Callable[[_Pairs], Fields]) -> None:
         self.made = made
-        self.decode = json.JSONDecoder(object_pairs_hook=made).decode
+        self.decode = json.JSONDecoder(object_pairs_hook=made, parse_int=_number).decode
 
     def of_form(self, pairs: Iterable[tuple[str, str]]) -> Fields:
         """Fields of a form, each with the JSON that it holds."""

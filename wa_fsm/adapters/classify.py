@@ -12,7 +12,6 @@ pages of 2026-07, and its business-scoped user ids, by which a body may name ``r
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,16 @@ from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, cast
 from urllib.parse import unquote, urlsplit
 
-from wa_fsm.adapters.bodies import Body, Fields, Twice, fields_of, query_of, raw_of, readings
+from wa_fsm.adapters.bodies import (
+    Body,
+    Fields,
+    Twice,
+    decoded,
+    fields_of,
+    query_of,
+    raw_of,
+    readings,
+)
 from wa_fsm.events import FREE_FORM_KINDS, FreeForm, Message, Template
 
 Category: TypeAlias = Literal["utility", "authentication"]
@@ -38,7 +46,7 @@ _DIGITS: Final = re.compile("[0-9]{1,40}")
 _VERSION: Final = re.compile(r"v\d{1,3}(\.\d{1,3})?")
 _CALL_ACTIONS: Final = ("connect", "pre_accept", "accept", "reject", "terminate")
 _PRODUCT: Final = "messaging_product"
-_MAY_NAME: Final = re.compile(rb"messaging_product|batch|[\\%]")  # escapes may spell either
+_MAY_NAME: Final = re.compile(rb"messaging_product|batch|\\u|%")  # escapes may spell either
 _FREE_FORM: Final[Mapping[str, FreeForm]] = {kind: FreeForm(kind) for kind in FREE_FORM_KINDS}
 
 
@@ -228,7 +236,9 @@ def _batch_sends(value: Any, direct: bool | Collection[Category]) -> bool:
     """Whether a batch of Graph, which is several requests in one, holds a send."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = decoded(value)
+        except Twice:
+            return True
         except ValueError:
             return False
     if not isinstance(value, list):

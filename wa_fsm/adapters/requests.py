@@ -27,7 +27,8 @@ _PATCHED = "_wa_fsm_gated"  # a mark on what `install` puts in place
 
 # What is being sent, so that two gates in a row decide once. Not a mark on the request: threads
 # may send one request at once, and then each makes a message.
-_going: ContextVar[requests.PreparedRequest | None] = ContextVar("wa_fsm_going", default=None)
+# It is listed while it is being sent and no longer, wherever this context was copied to.
+_going: ContextVar[list[requests.PreparedRequest]] = ContextVar("wa_fsm_going")
 
 _Send = Callable[..., requests.Response]
 
@@ -53,6 +54,12 @@ class GateAdapter(BaseAdapter):
         super().__init__()
         self.door = Door(gate, Graph(direct_send=direct_send, encrypted=encrypted))
         self._inner = inner if inner is not None else HTTPAdapter()
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else an adapter has, such as a ``poolmanager``: hooks ask for it."""
+        if name == "_inner":  # not made yet
+            raise AttributeError(name)
+        return getattr(self._inner, name)
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **options: Any
@@ -142,12 +149,14 @@ def gated(
 ) -> requests.Response:
     """Decide one request, and let `send` send it, which makes one attempt only if `once`."""
     method, url = request.method or "GET", request.url or ""
-    if _going.get() is request or not needs_body(method, url, request.headers):
+    going = any(each is request for each in _going.get([]))
+    if going or not needs_body(method, url, request.headers):
         return send(request, *args, **options)
     entered = door.enter(method, url, _body(request.body))
     if isinstance(entered, Answer):
         return _response(entered, request)
-    mark = _going.set(request)
+    here = [request]
+    mark = _going.set(here)
     try:
         if entered is None:
             return send(request, *args, **options)
@@ -160,6 +169,7 @@ def gated(
         entered.came_back(response.status_code, content)
         return response
     finally:
+        here.clear()
         _going.reset(mark)
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, Self
 
 import httpx
 
-from wa_fsm.adapters.bearer import Bearer
+from wa_fsm.adapters.bearer import Bearer, client
 from wa_fsm.adapters.classify import Category, Misfit, NotASend, Send
 from wa_fsm.adapters.door import Door, Ticket
 from wa_fsm.adapters.graph import Failed, Graph, Outcome, Unknown, Went, addressed, outcome_of
@@ -281,22 +281,6 @@ class CloudApiSender:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def client(**options: Any) -> httpx.Client:
-    """A client that follows no redirect.
-
-    Raises:
-        ValueError: the environment names a proxy that cannot be.
-    """
-    try:
-        return httpx.Client(follow_redirects=False, **options)
-    except (httpx.InvalidURL, ValueError, ImportError):  # the last: SOCKS needs more than httpx
-        raise ValueError(  # without the address, which may have a password in it
-            "a proxy of the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) cannot be used;"
-            " expected one such as http://proxy.example:3128, or socks5:// with"
-            " `pip install 'httpx[socks]'`"
-        ) from None
 
 
 def address_of(base_url: str) -> str:

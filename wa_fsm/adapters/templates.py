@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from wa_fsm.adapters.bearer import Bearer
+from wa_fsm.adapters.bearer import Bearer, client
 from wa_fsm.clock import Clock, system_clock
 from wa_fsm.durations import parse_duration
 from wa_fsm.events import (
@@ -65,7 +65,7 @@ class AccountTemplates:
         page: how many templates to ask for at once.
 
     Raises:
-        ValueError: there is no token.
+        ValueError: there is no token, or the environment names a proxy that cannot be.
     """
 
     def __init__(
@@ -84,9 +84,7 @@ class AccountTemplates:
         self._url = f"{base_url.rstrip('/')}/{waba}/message_templates"
         self._max_age = parse_duration(max_age) if isinstance(max_age, str) else max_age
         self._now, self._page = now, page
-        self._client = httpx.Client(
-            auth=Bearer(token), transport=transport, timeout=timeout, follow_redirects=False
-        )
+        self._client = client(auth=Bearer(token), transport=transport, timeout=timeout)
         self._reading = threading.Lock()  # held while the account is read
         self._lock = threading.Lock()  # over what is known, and never held for long
         self._read_at: datetime | None = None

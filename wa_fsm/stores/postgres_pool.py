@@ -13,12 +13,13 @@ House rules:
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import select
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeAlias
 
@@ -96,9 +97,12 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
     def _prepared_anew(self, statement: str) -> bytes:
         """The name of a statement that is prepared now."""
-        name = b"wafsm_%d" % len(self._asked)
-        self.pgconn.send_prepare(name, statement.encode())
-        self._answer()
+        # Named after what it is, so that one name is never two statements, whoever prepared it.
+        text = statement.encode()
+        name = b"wafsm_" + hashlib.sha1(text, usedforsecurity=False).hexdigest()[:16].encode()
+        self.pgconn.send_prepare(name, text)
+        with suppress(errors.DuplicatePreparedStatement):
+            self._answer()
         self._asked[statement] = name
         return name
 

@@ -204,7 +204,7 @@ class RedisStore:
             texts, number = both.execute()
         found = [status_of(text) for text in texts]
         found.sort(key=lambda row: (row.arrived, row.order, row.name, row.language))
-        return int(number or len(found)), found
+        return int(number or 0) + len(found), found
 
     def openers(self, since: datetime, until: datetime) -> Iterator[Opener]:
         """Facts that may open, in order, page by page."""

@@ -240,7 +240,7 @@ READ: Final = (
     + """
 local number, contact = ARGV[2], ARGV[3]
 local meta = redis.call('HMGET', prefix .. 'meta', 'began', 'statuses')
-local began, statuses = meta[1], meta[2] or redis.call('SCARD', prefix .. 'statuses')
+local began, statuses = meta[1], (meta[2] or 0) + redis.call('SCARD', prefix .. 'statuses')
 if redis.call('EXISTS', prefix .. 'links:' .. contact) == 0 then
   local pair = number .. '\\0' .. contact
   local facts = redis.call('HGETALL', prefix .. 'facts:' .. pair)

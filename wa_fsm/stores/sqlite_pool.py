@@ -8,8 +8,8 @@ House rules:
   the parent's log of changes away from under it. And SQLite's locks are not inherited, but in the
   child it would think that it has them. So nothing is open while a process is forked.
 * When another file stands at the path (a backup was put back), the old one's connections go, a
-  hundredth of a second later at most, and with them its log of changes: SQLite would take that for
-  the new file's.
+  hundredth of a second later at most. The log of changes that is there is left alone: nobody can
+  tell whose it is.
 """
 
 from __future__ import annotations
@@ -88,7 +88,6 @@ class Pool:
         self._synchronous = synchronous
         self._began = began
         self._file: tuple[int, int] | None = None
-        self._log: tuple[int, int] | None = None  # of changes, beside that file
         self._process = Process(path)
         _POOLS.add(self)
 
@@ -155,15 +154,9 @@ class Pool:
             raise
         return connection
 
-    def _identity(self, more: str = "") -> tuple[int, int]:
-        there = os.stat(self.path + more)
+    def _identity(self) -> tuple[int, int]:
+        there = os.stat(self.path)
         return there.st_dev, there.st_ino
-
-    def _log_there(self) -> tuple[int, int] | None:
-        try:
-            return self._identity("-wal")
-        except FileNotFoundError:
-            return None
 
     def _look(self, mine: Process) -> sqlite3.Connection:
         """A connection, after a look whether the file is still the one that was opened."""
@@ -176,19 +169,12 @@ class Pool:
             ) from None
         if identity != self._file:
             self.close()
-            if self._log is not None and self._log == self._log_there():
-                for old in ("-wal", "-shm"):
-                    with suppress(FileNotFoundError):  # another process was quicker
-                        os.unlink(self.path + old)
             mine.spare.append(self._prepared("rw"))
         mine.look_again = monotonic() + LOOK
         try:
-            connection = mine.spare.pop()
+            return mine.spare.pop()
         except IndexError:  # asked for before, another thread might take it in between
-            connection = self._connect("rw")
-            connection.execute("PRAGMA user_version").fetchone()  # so that its log is there
-        self._log = self._log_there()
-        return connection
+            return self._connect("rw")
 
     # -- using -------------------------------------------------------------------------------
 
