@@ -22,6 +22,9 @@ EXAMPLE = "scenarios/textbook/a-conversation-from-first-contact-to-expiry.yaml"
 Opens = Callable[..., Any]
 
 
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
 class Desk:
     """The page, by what a person calls the things on it."""
 
@@ -37,6 +40,7 @@ class Desk:
     def press(self, name: str, within: str = "body") -> None:
         self.page.locator(within).get_by_role("button", name=name, exact=True).click()
         self.expect(self.page.locator("main")).to_have_attribute("aria-busy", "false")
+        self.page.evaluate(DRAWN)  # else the next click may begin where something else has come
 
     def choose(self, label: str, option: str, within: str = "body") -> None:
         self.page.locator(within).get_by_label(label).select_option(label=option)
