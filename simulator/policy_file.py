@@ -126,6 +126,8 @@ def read(path: str | os.PathLike[str], display: str) -> PolicyFile:
         BadPolicyFile: with every mistake in it, or because it cannot be read.
     """
     where = os.path.abspath(path)
+    if os.pardir in os.fspath(path) and os.path.realpath(where) != os.path.realpath(path):
+        where = os.path.realpath(path)  # a `..` behind a link leads elsewhere
     try:
         about = os.stat(where)
         key = (where, about.st_mtime_ns, about.st_size)

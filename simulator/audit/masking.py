@@ -34,6 +34,7 @@ _INSTANT: Final = rf"(?<![0-9A-Za-z+])(?:{'|'.join(_DATES)})(?![0-9]){_TIME}{_ZO
 _BETWEEN: Final = "[ ()./\u00a0\u2010-\u2015\u202f-]{0,4}"  # the digits of a phone number
 _PIECE: Final = rf"\+?[0-9](?:{_BETWEEN}[0-9]){{6,}}"
 _PHONES: Final = (re.compile("[0-9]{7,}"), re.compile(_PIECE))  # as they may stand in an id
+_DIGIT: Final = re.compile("[0-9]")
 _NO_DIGIT: Final = re.compile("[^0-9]")
 _TAIL: Final = 8  # digits at the end of a phone number, in whatever form it is written
 _TELLING: Final = 4  # letters of a name; fewer stand in an id by chance
@@ -152,4 +153,6 @@ def _without(id_: str, contact: str) -> str:
     if len(tail) == _TAIL and tail in _NO_DIGIT.sub("", id_):
         for phone in _PHONES:
             id_ = phone.sub(hidden, id_)
+        if tail in _NO_DIGIT.sub("", id_):  # its digits are joined in some other way
+            id_ = _DIGIT.sub("*", id_)
     return id_

@@ -98,7 +98,7 @@ def report(audit: Audit, about: About, rejects: Rejects) -> dict[str, Any]:
         "by_template": _table(first.by_template),
         "whatsapp": _whatsapp(audit, about, 0),
         "needless": _needless(audit, about, 0),
-        "edge": _edge(audit, about),
+        "edge": _edge(audit, about, about.policies[0]),
         "responses": _responses(totals, about.policies[0]),
         "what_if": [_what_if(audit, about, n) for n in range(1, len(about.policies))],
         "rejects": _rejects(rejects),
@@ -204,12 +204,13 @@ def _named(by_category: Mapping[str, int]) -> dict[str, int]:
     return dict(found)
 
 
-def _edge(audit: Audit, about: About) -> dict[str, Any]:
+def _edge(audit: Audit, about: About, policy: Policy) -> dict[str, Any]:
     counts = audit.totals.verdicts[0].edges
     nearest = [row for row in _picked(audit, about, "near_misses") if is_near(row)]
     return {
         "by_second": {str(second): n for second, n in sorted(counts.items())},
         "nearest": nearest,
+        "margin_seconds": policy.margin.total_seconds(),
     }
 
 

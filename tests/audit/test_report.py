@@ -172,6 +172,7 @@ def test_contacts_are_shown_when_asked_for() -> None:
         (f"false_{CONTACT}@c.us_3EB0", CONTACT, "false_49*********78@c.us_3EB0"),
         ("+49 1511 2345678/3", CONTACT, "+4…"),
         ("5215512345678.1", "525512345678", "52*********78.1"),
+        ("x49_1511_2345678", CONTACT, "x**_****_*******"),
         ("maria-7", "maria", "ma…-7"),
         ("12345", "1", "12345"),
         ("SM98765432109876abcdef", CONTACT, "SM98765432109876abcdef"),
@@ -477,6 +478,14 @@ def test_the_stretches_around_the_end_are_what_they_are() -> None:
         ("5m after", "15m after", "1"),
     ]
     assert "from 5m after to 15m after: 1 send" in drawn
+
+
+def test_what_a_margin_reaches_into_is_drawn_as_refused() -> None:
+    """A send within the margin is not drawn as one that the policy lets out."""
+    counts = {-3600: 1, -900: 2, -10: 3}
+    for margin, refused in ((0, 0), (10, 1), (300, 1), (301, 2), (900, 2), (901, 3)):
+        drawn, _ = series.edges(counts, margin)
+        assert drawn.count('class="refused"') == refused, margin
 
 
 def test_what_is_far_from_the_end_has_no_end_of_its_own() -> None:

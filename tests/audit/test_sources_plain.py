@@ -344,6 +344,20 @@ def test_a_document_may_look_like_lines(tmp_path: Path, end: str) -> None:
     ] == [(n + 1, str(n)) for n in range(4)]
 
 
+def test_a_document_may_have_a_line_as_long_as_no_log_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is looked at to tell a document from lines may end within its second line."""
+    monkeypatch.setattr(jsons, "PIECE", 500)
+    rows = [json.dumps({**PLAIN, "id": str(n)}) for n in range(20)]
+    path = written(tmp_path, "a.json", '{"messages": [\n' + ",".join(rows) + "]}")
+    (log,) = find([str(path)])
+    found = list(jsons.records(log, inside=("messages",)))
+    assert [each.row["id"] for each in found if isinstance(each, jsons.Record)] == [
+        str(n) for n in range(20)
+    ]
+
+
 @pytest.mark.parametrize(
     "first", ['{"at": 1', '{"at": 1,', '{"at": [', '{"at": "x', "{", '{"a":' * 9000]
 )

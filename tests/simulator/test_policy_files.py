@@ -252,3 +252,17 @@ def test_a_path_that_cannot_be_is_a_mistake(name: str) -> None:
     first, second = caught.value.mistakes
     assert str(first).startswith("a-scenario.yaml:2:9: the policy file ")
     assert "cannot be read: " in second.text
+
+
+def test_a_policy_file_is_found_from_behind_a_link(tmp_path: Path) -> None:
+    """`..` in its path is the folder above the one that the link leads to."""
+    (tmp_path / "real" / "sc").mkdir(parents=True)
+    (tmp_path / "real" / "p.policy.yaml").write_text("policy: ours\nextends: cloud-api\n")
+    (tmp_path / "real" / "sc" / "one.yaml").write_text(
+        "scenario: one\npolicy: ../p.policy.yaml\nsteps: [{at: 0s, customer: text}]\n"
+    )
+    (tmp_path / "y").mkdir()
+    (tmp_path / "y" / "link").symlink_to(tmp_path / "real" / "sc")
+    path = str(tmp_path / "y" / "link" / "one.yaml")
+    (case,) = load_file(path, path)
+    assert case.policy.name == "ours"

@@ -111,7 +111,8 @@ def edge(data: Data) -> str:
     told = data["edge"]
     if not told["by_second"]:
         return ""
-    drawn, rows = series.edges({int(second): n for second, n in told["by_second"].items()})
+    counts = {int(second): n for second, n in told["by_second"].items()}
+    drawn, rows = series.edges(counts, told["margin_seconds"])
     sends = send_table("The nearest", told["nearest"], "The policy says", _verdict)
     table = grid("Distance to the window's end", ["From", "To", "Sends"], rows)
     body = f"<figure>{drawn}</figure>{folded('The figures', table)}"

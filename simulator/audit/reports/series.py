@@ -61,8 +61,14 @@ def _said(begin: date, stretch: str) -> str:
     return f"week of {begin}" if stretch == "week" else str(begin)
 
 
-def edges(counts: Mapping[int, int]) -> tuple[str, Rows]:
-    """The chart of distances to the window's end, and its figures. Keys are lower ends."""
+def edges(counts: Mapping[int, int], margin: float = 0.0) -> tuple[str, Rows]:
+    """The chart of distances to the window's end, and its figures.
+
+    Args:
+        counts: by the lower end of a stretch, in seconds after the window's end.
+        margin: of the policy, in seconds. A stretch that it reaches into is drawn as refused,
+            though of its sends some may have left before it.
+    """
     lower = _all_between(EDGES, counts)
     bars, rows = list[Column](), Rows()
     for start in lower:
@@ -75,7 +81,7 @@ def edges(counts: Mapping[int, int]) -> tuple[str, Rows]:
             Column(
                 begin or f"> {end}",
                 f"{said}: {many(count, 'send')}",
-                ((("refused" if start >= 0 else "allowed"), count),),
+                ((("refused" if _ends_after(start, -margin) else "allowed"), count),),
             )
         )
         rows.append((begin or "–", end or "–", number(count)))
@@ -87,6 +93,11 @@ def edges(counts: Mapping[int, int]) -> tuple[str, Rows]:
 def _all_between(ends: Sequence[int], counts: Mapping[int, int]) -> Sequence[int]:
     """The stretches from the first to the last that has something, the empty ones among them."""
     return [end for end in ends if min(counts) <= end <= max(counts)]
+
+
+def _ends_after(start: int, instant: float) -> bool:
+    place = EDGES.index(start) + 1
+    return place == len(EDGES) or EDGES[place] > instant
 
 
 def _stretch(start: int) -> tuple[str, str]:

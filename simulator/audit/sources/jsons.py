@@ -246,8 +246,12 @@ def _lines(log: Log) -> bool:
         except (ValueError, RecursionError):
             more = file.read(PIECE)
             second = more.partition(b"\n")[0].strip()
-            whole = more[: more.rfind(b"\n") + 1] or more
-            return not second or (second.startswith(b"{") and not _is_document(first + whole))
+            whole = more[: more.rfind(b"\n") + 1]
+            if not whole and len(more) == PIECE:
+                return False  # no line of a log is as long as that
+            return not second or (
+                second.startswith(b"{") and not _is_document(first + (whole or more))
+            )
     return True
 
 
