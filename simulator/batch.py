@@ -137,7 +137,7 @@ def _copy(found: Found, cases: Sequence[Case], runs: Sequence[Run], ran: Ran) ->
             raise LeftAloneError("it is such a copy itself")
         if not runs[0].passed:
             raise LeftAloneError("it fails as it is")
-        if os.path.exists(to):
+        if os.path.lexists(to):
             raise LeftAloneError(f"`{to}` exists already, and nothing is overwritten")
         with open(found.path, "rb") as file:
             ran.copies.append((to, probed(file.read(), cases, runs[0].probes or [])))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,18 +125,32 @@ def _opened_for_standing(config: pytest.Config) -> Iterator[Path]:
                 yield from _passed_by(path, top, config)
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Of folders such as `.github` and `build`, which pytest passes by, only a standing path."""
+@pytest.hookimpl(wrapper=True)
+def pytest_ignore_collect(
+    collection_path: Path, config: pytest.Config
+) -> Generator[None, bool | None, bool | None]:
+    """Of folders such as `.github` and `build`, which pytest passes by, only a standing path.
+
+    Only `norecursedirs` is set aside for them: who ignores one in another way wants it so.
+    """
     opened = config.stash[_opened]
+    patterns = config.getini("norecursedirs")  # the list that pytest itself will read
+    kept = list(patterns)
     if collection_path in opened:
-        return False
-    if not any(collection_path.is_relative_to(folder) for folder in opened):
-        return None
-    wanted = any(
-        collection_path.is_relative_to(path) or path.is_relative_to(collection_path)
-        for path in config.stash[_standing]
+        patterns.clear()
+    try:
+        ignored = yield
+    finally:
+        patterns[:] = kept
+    if ignored is None and any(collection_path.is_relative_to(folder) for folder in opened):
+        return None if _leads_to_standing(collection_path, config) else True
+    return ignored
+
+
+def _leads_to_standing(path: Path, config: pytest.Config) -> bool:
+    return any(
+        path.is_relative_to(each) or each.is_relative_to(path) for each in config.stash[_standing]
     )
-    return None if wanted else True
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:

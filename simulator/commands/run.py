@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -150,16 +151,22 @@ def _refuse(ran: Ran, reports: Reports) -> None:
 
 
 def _write(copies: Sequence[tuple[str, str]], left_alone: Sequence[str]) -> None:
-    """Write the copies with probes, and say which files have none."""
+    """Write the copies with probes, all or none, and say which files have none."""
     from ..files import shown
+    from ..outputs import OutputError, write_new
 
+    texts: dict[Path, str] = {}
     for path, text in copies:
-        try:
-            with open(path, "x", encoding="utf-8", newline="") as file:
-                file.write(text)
-        except OSError as error:
-            told = f"{shown(path)}: cannot be written: {error.strerror}"
-            raise click.ClickException(told) from None
+        if Path(path) in texts:  # of `one.yaml` and `one.yml`
+            raise click.ClickException(
+                f"{shown(path)}: would be the copy of two files; rename one of them"
+            )
+        texts[Path(path)] = text
+    try:
+        write_new(texts)
+    except OutputError as error:
+        raise click.ClickException(shown(str(error))) from None
+    for path, _ in copies:
         click.echo(f"{shown(path)}: written", err=True)
     click.echo("".join(f"{text}\n" for text in left_alone), err=True, nl=False)
 

@@ -288,6 +288,24 @@ def test_a_standing_path_may_be_ignored_by_a_call(folder):
     folder.runpytest("--ignore=promises").assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("said", ["--ignore", "--ignore-glob", "collect_ignore", "a hook"])
+@pytest.mark.parametrize("path", [".github/promises", "build/a/promises"])
+def test_a_standing_path_may_be_ignored_where_pytest_passes_by(folder, path, said):
+    """`.github` and `build` are left out as any other folder: by options, and by a conftest.py."""
+    (folder.path / path).parent.mkdir(parents=True)
+    (folder.path / "promises").rename(folder.path / path)
+    folder.makepyfile("def test_a(): pass")
+    top = path.partition("/")[0]
+    options = f"{said}={top}" if said.startswith("--") else ""
+    folder.makeini(f"[pytest]\nwa_scenarios = {path}\naddopts = {options}")
+    if said == "collect_ignore":
+        folder.makeconftest(f"collect_ignore = ['{top}']")
+    elif said == "a hook":
+        hook = "def pytest_ignore_collect(collection_path):"
+        folder.makeconftest(f"{hook}\n    return collection_path.name == '{top}' or None")
+    folder.runpytest().assert_outcomes(passed=1)
+
+
 @pytest.mark.parametrize("name", ["promises/our.policy.yaml", "promises/build/a.yaml"])
 @pytest.mark.parametrize("path", ["promises", "promises/our.policy.yaml"])
 def test_a_standing_path_whose_files_are_left_aside_is_told(pytester, name, path):

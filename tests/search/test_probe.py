@@ -229,6 +229,37 @@ def test_nothing_is_overwritten_and_copies_are_not_copied(folder):
     assert len(list(folder.iterdir())) == 2
 
 
+def test_a_link_that_leads_nowhere_is_not_written_through(folder):
+    """It is a file that is there; the others get their copies."""
+    shutil.copy(folder / "one.yaml", folder / "two.yaml")
+    (folder / "two.probed.yaml").symlink_to(folder / "elsewhere")
+    result = run(folder / "one.yaml", folder / "two.yaml", "--probe=write")
+    assert result.exit_code == 0
+    assert "two.yaml: left alone: `" in result.stderr
+    assert (folder / "one.probed.yaml").exists()
+    assert not (folder / "elsewhere").exists()
+
+
+def test_copies_are_all_written_or_none(folder):
+    """Where one cannot be written, those before it go again, and none is said to be written."""
+    (folder / "two").mkdir()
+    shutil.copy(folder / "one.yaml", folder / "two" / ("n" * 248 + ".yaml"))
+    result = run(folder, "--probe=write")
+    assert result.exit_code != 0
+    assert "cannot be written: File name too long" in result.stderr
+    assert ": written\n" not in result.stderr
+    assert list(folder.rglob("*.probed.yaml")) == []
+
+
+def test_two_files_with_one_place_for_their_copies_are_told(folder):
+    """`one.yaml` and `one.yml`: neither copy takes the place of the other."""
+    shutil.copy(folder / "one.yaml", folder / "one.yml")
+    result = run(folder, "--probe=write")
+    assert result.exit_code != 0
+    assert "one.probed.yaml: would be the copy of two files; rename one of them" in result.stderr
+    assert list(folder.glob("*.probed.yaml")) == []
+
+
 @pytest.mark.parametrize("option", [["--policy", "textbook"], ["--fail-fast"]])
 def test_copies_hold_what_each_files_own_policy_answers(folder, option):
     assert run(folder, "--probe=write", *option).exit_code == 2
