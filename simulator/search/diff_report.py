@@ -6,15 +6,16 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from wa_fsm.durations import format_duration
 from wa_fsm.policy import Policy
 
 from .diff import compare
-from .diff_script import scenario
+from .diff_script import scenario, stopped
 from .difference import Compared, Difference
-from .explore import Moment
-from .script import since
+from .explore import BEGIN, Moment
 
 _HEADS = (
     ("where they part, from a situation in which they stand alike:", True),
@@ -31,12 +32,14 @@ class Shown:
         title: what it is, in a sentence.
         text: the scenario file; None where no scenario of steps in order shows it.
         file: what the file is called.
+        why: why no scenario shows it; empty where one does.
     """
 
     found: Difference
     title: str
     text: str | None
     file: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,19 @@ def comparison(ours: Policy, theirs: Policy, folder: str = "") -> Comparison:
         kind = found.kind
         words = "-".join([kind.event, kind.ours, kind.theirs, *kind.what]).lower()
         file = f"{number:02}-{re.sub('[^a-z0-9]+', '-', words).strip('-')}.yaml"
-        shown.append(Shown(found, title, scenario(title, ours, theirs, found, folder), file))
+        text = scenario(title, ours, theirs, found, folder)
+        why = _why(ours, theirs, found) if text is None else ""
+        shown.append(Shown(found, title, text, file, why))
     return Comparison(ours, theirs, compared, shown)
+
+
+def _why(ours: Policy, theirs: Policy, found: Difference) -> str:
+    """Why no scenario of steps in order shows a difference."""
+    if found.late:
+        return "it takes late facts"
+    if stopped(ours, theirs, found):
+        return "a refusal of one's own stops a step at every time tried"
+    return "it takes other facts"
 
 
 def title_of(ours: Policy, theirs: Policy, found: Difference) -> str:
@@ -108,17 +122,20 @@ def _event(found: Difference) -> str:
 
 
 def history_of(found: Difference) -> str:
-    """How one gets there: the steps with their offsets."""
-    steps = [] if found.kind.how == "clock" else [_step(moment) for moment in found.path]
+    """How one gets there: the steps with their offsets; by the clock, from which instant on."""
+    path, begin, steps = found.path, BEGIN, []
+    if found.kind.how == "clock":
+        begin = path[0].at
+        steps = [f"at {begin.isoformat().replace('+00:00', 'Z')}"]
+        path = path[1:] if path[0].move.event == "look" else path
+    steps += [_step(moment, begin) for moment in path]
     if found.question:
         steps.append(f"ask {found.question}")
-    if found.kind.how == "clock":
-        steps.insert(0, f"at {found.path[-1].at.isoformat().replace('+00:00', 'Z')}")
     return ", ".join(steps)
 
 
-def _step(moment: Moment) -> str:
-    move, at = moment.move, since(moment.at)
+def _step(moment: Moment, begin: datetime) -> str:
+    move, at = moment.move, format_duration(moment.at - begin)
     words = {
         "customer_message": f"customer {move.word}",
         "customer_call": "customer call",
@@ -162,8 +179,7 @@ def _lines(whole: Comparison) -> Iterator[str]:
         for each in part:
             yield from ("", f"  {each.title}", f"    {history_of(each.found)}")
             if each.text is None:
-                late = "late facts" if each.found.late else "other facts"
-                yield f"    no scenario of steps in order shows it: it takes {late}"
+                yield f"    no scenario of steps in order shows it: {each.why}"
 
 
 def as_json(whole: Comparison) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -35,7 +35,8 @@ def scenario(
 ) -> str | None:
     """The difference as YAML, expecting what `ours` does; runs under both have confirmed it.
 
-    None where no scenario of steps in order shows it.
+    None where no scenario of steps in order shows it. The rows of the two were compared without
+    refusals of their own, so what rows do is played at a time when none of these stops a step.
 
     Args:
         title: of the scenario.
@@ -48,10 +49,18 @@ def scenario(
     begin = found.path[0].at if by_clock else BEGIN
     for templates, start in _of_clock(found) if by_clock else settings(ours, theirs):
         draft = Draft(title, ours, templates, start, folder)
-        text = _told(draft, moved(_lines(found), start - begin), theirs)
+        text = _told(draft, moved(_lines(found), start - begin), theirs, by_clock=by_clock)
         if text is not None:
             return text
     return None
+
+
+def stopped(ours: Policy, theirs: Policy, found: Difference) -> bool:
+    """Whether a scenario would show the difference if refusals of one's own stopped no step."""
+    if not (ours.refusals or theirs.refusals):
+        return False
+    bare = [replace(policy, refusals=()) for policy in (ours, theirs)]
+    return scenario("without them", bare[0], bare[1], found) is not None
 
 
 def _of_clock(found: Difference) -> list[tuple[str, datetime]]:
@@ -68,18 +77,22 @@ def _lines(found: Difference) -> Iterator[Line]:
         yield Line(found.path[-1].at, f"ask: {found.question}")
 
 
-def _told(draft: Draft, lines: list[Line], theirs: Policy) -> str | None:
+def _told(draft: Draft, lines: list[Line], theirs: Policy, *, by_clock: bool) -> str | None:
     """The text with what is expected of the last step; None where that shows nothing."""
     try:
         case = draft.case(draft.text(lines))
     except BadFile:
         return None
     ours = run_case(case).outcomes
+    if not by_clock and _stops(draft.policy, ours):
+        return None
     try:
         others = run_case(replace(case, policy=theirs)).outcomes
     except Exception:  # a mutant may break off: then whatever is expected fails
         expect: dict[str, Any] = {"state": ACTUAL["state"](ours[-1])}
     else:
+        if not by_clock and _stops(theirs, others):
+            return None
         expect = _differing(ours[-1], others[-1])
     if not expect:
         return None
@@ -90,6 +103,12 @@ def _told(draft: Draft, lines: list[Line], theirs: Policy) -> str | None:
     text = draft.text([*kept, replace(last, expect=expect)])
     case = draft.case(text)
     return text if run_case(case).passed and fails(case, theirs) else None
+
+
+def _stops(policy: Policy, outcomes: Sequence[Outcome]) -> bool:
+    """Whether a refusal of the policy's own stopped one of these steps."""
+    own = {refusal.id for refusal in policy.refusals}
+    return any(each.decision is not None and each.decision.rule in own for each in outcomes)
 
 
 def _differing(one: Outcome, other: Outcome) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from wa_sim.policy_file import from_spec
 from wa_sim.runner import run_case
 from wa_sim.scenario import load_text
 from wa_sim.search.diff import compare
-from wa_sim.search.diff_report import Comparison, comparison
+from wa_sim.search.diff_report import Comparison, comparison, history_of
+from wa_sim.search.diff_report import text as as_text
 from wa_sim.search.mutants import Mutant, mutants
 
 from tests.search.brute import first_difference
@@ -244,6 +245,61 @@ def test_quiet_hours_differ_where_no_kind_opens_both_windows(here: Path) -> None
     clock = [e for e in comparison(ours, theirs).shown if e.found.kind.how == "clock"]
     assert [each.found.kind.ours for each in clock] == ["Q1"]
     assert clock[0].text is not None
+
+
+QUIET_ALL = QUIET.replace("{template: [marketing]}", "template")
+ALWAYS = """\
+extends: textbook
+refusals:
+  - id: Q1
+    reason: quiet_days
+    when: {days: [monday, tuesday, wednesday, thursday, friday, saturday, sunday], timezone: UTC}
+    kinds: [free_form]
+    text: x
+"""
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_scenario_fires_the_rows_of_its_title_under_quiet_hours(turned: bool, here: Path) -> None:
+    """A refusal that holds at the first time tried stops no step of what rows do differently."""
+    (ours,) = files(here, QUIET_ALL.partition("\n")[2])
+    pair = (ours, policies.get("textbook"))
+    whole = comparison(*(pair[::-1] if turned else pair))
+    confirm(whole)
+    rows = [each for each in whole.shown if each.found.kind.how != "clock"]
+    assert len(rows) > 10
+    for shown in rows:
+        assert shown.text is not None
+        (case,) = load_text(shown.text.encode(), shown.file, whole.ours)
+        for policy, rule in (
+            (whole.ours, shown.found.kind.ours),
+            (whole.theirs, shown.found.kind.theirs),
+        ):
+            *before, last = run_case(replace(case, policy=policy)).outcomes
+            assert rule == (last.decision.rule if last.decision else last.rule or rule)
+            decisions = [each.decision for each in before if not each.step.asked_only]
+            assert all(decision is None or decision.allowed for decision in decisions)
+
+
+def test_what_a_refusal_of_ones_own_always_stops_is_told_as_that(here: Path) -> None:
+    """No scenario claims to show a row that never fires, and no other facts would show it."""
+    (ours,) = files(here, ALWAYS)
+    whole = comparison(ours, from_spec("textbook,response_restarts_window=true"))
+    unshown = [each for each in whole.shown if each.text is None]
+    assert unshown == [each for each in whole.shown if each.found.kind.how != "clock"]
+    told = "a refusal of one's own stops a step at every time tried"
+    assert {told} == {each.why for each in unshown}
+    assert told in as_text(whole)
+    assert "other facts" not in as_text(whole)
+
+
+def test_a_history_by_the_clock_has_its_steps(here: Path) -> None:
+    """What opens the window is told before the question, as the scenario plays it."""
+    (ours,) = files(here, ALWAYS)
+    whole = comparison(ours, policies.get("textbook"))
+    assert ["at 2026-01-01T00:00:00Z, 0s customer text, ask text"] == [
+        history_of(each.found) for each in whole.shown
+    ]
 
 
 @pytest.mark.parametrize("turned", [False, True])
