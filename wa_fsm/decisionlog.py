@@ -16,10 +16,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
-from weakref import WeakSet
 
 from wa_fsm.decision import Decision
 from wa_fsm.events import FreeForm
+from wa_fsm.forks import minds_forks
 from wa_fsm.identity import masked
 from wa_fsm.stores.base import Batch, LogRow, Store, StoreError
 
@@ -123,24 +123,35 @@ class DecisionLog:
         self._store = store
         self._hook = hook
         self._listened = store is not None or hook is not None
-        self._begin()
-        _LOGS.add(self)
+        self.forked()
+        minds_forks(self)
 
-    def _begin(self) -> None:
+    def forked(self) -> None:
+        """Begin with nothing gathered and nothing counted."""
         self._gathered: deque[_Told] = deque()  # of `check`, and not yet counted
         self._lock = threading.Lock()
         # Drawn by each process for itself, so that those that were forked share no id.
         self._run = os.urandom(6).hex()
         self._ids = itertools.count(1)
         self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._replaced: Counter[tuple[str, str, str]] = Counter()  # by a later attempt's
         self.lost = 0
         self._complained = False
 
     @property
     def counters(self) -> Counter[tuple[str, str, str]]:
-        """How many decisions, by (number, mode, reason)."""
+        """How many messages were decided, by (number, mode, reason) of the last attempt."""
         with self._lock:
-            return self._counts + _counted(list(self._gathered))
+            return self._all() - self._replaced
+
+    @property
+    def given(self) -> Counter[tuple[str, str, str]]:
+        """How many decisions were given, by the same: each attempt's. No count ever falls."""
+        with self._lock:
+            return self._all()
+
+    def _all(self) -> Counter[tuple[str, str, str]]:
+        return self._counts + _counted(list(self._gathered))
 
     def entry(
         self,
@@ -155,7 +166,7 @@ class DecisionLog:
         """An entry, counted but not written: a new one, or that of `again` with a new answer."""
         with self._lock:  # threads decide at once, and `+=` is no one step
             if again is not None:
-                self._counts[again.number, again.mode, again.decision.reason] -= 1
+                self._replaced[again.number, again.mode, again.decision.reason] += 1
             self._counts[number, mode, decision.reason] += 1
         id_ = f"{self._run}-{next(self._ids)}" if again is None else again.id
         return Entry(id_, time, number, contact, decision, mode, asked)
@@ -233,15 +244,3 @@ class DecisionLog:
                     self._complained = True
                     _log.error("`on_decision` failed: %s", type(error).__name__)
         return untold
-
-
-_LOGS: WeakSet[DecisionLog] = WeakSet()
-
-
-def _forked() -> None:
-    for log in list(_LOGS):
-        log._begin()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)

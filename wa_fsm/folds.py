@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 from wa_fsm.decision import Conversation
 from wa_fsm.deliveries import Snapshot
 from wa_fsm.events import instant
+from wa_fsm.forks import minds_forks
 from wa_fsm.history import History
 from wa_fsm.policy import Policy
 from wa_fsm.situation import Point
@@ -96,7 +97,12 @@ class Folds:
         self._store = store
         # Asked once: whether an object fits a Protocol takes longer than a whole decision.
         self._grows = store if isinstance(store, _Grows) else None
-        self._nothing = History(policy)
+        self.forked()
+        minds_forks(self)
+
+    def forked(self) -> None:
+        """Keep nothing: a lock may be held by a thread that stayed with the parent."""
+        self._nothing = History(self._policy)
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._read: dict[tuple[str, str], _Read] = {}

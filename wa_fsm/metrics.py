@@ -21,8 +21,9 @@ class GatekeeperCollector(Collector):
 
     ``prometheus_client.REGISTRY.register(GatekeeperCollector(gate))``
 
-    Decisions are those of this process. Disagreements are those in the store's log, which all
-    processes share; they go down when the log is pruned, so they are a gauge.
+    Decisions are those of this process, one for each attempt at a message (``report`` counts the
+    last one only). Disagreements are those in the store's log, which all processes share; they go
+    down when the log is pruned, so they are a gauge.
 
     Args:
         gate: whose counters; of one for asyncio they are read without it, in the scrape's thread.
@@ -44,7 +45,7 @@ class GatekeeperCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The counters now. Those that need the store are left out while it is down."""
         decisions, waiting, lost = _decisions(), _waiting(), _lost()
-        for labels, count in sorted(self._gate.report().items()):
+        for labels, count in sorted(self._gate.decisions.given.items()):
             decisions.add_metric(labels, count)
         waiting.add_metric((), self._gate.decisions.waiting)
         lost.add_metric((), self._gate.decisions.lost)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import IO, TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote
 
 import click
 
@@ -97,11 +96,12 @@ def seed(uri: str, files: tuple[str, ...], contact_key: str | None) -> None:
               help="A file; it is replaced when all is written.")  # fmt: skip
 def export(uri: str, output: str) -> None:
     """Write everything as JSON lines."""
+    from wa_fsm.stores.options import file_of
     from wa_fsm.stores.rows import row_text
 
     from ..outputs import same_file
 
-    kept = _file_of(uri)
+    kept = file_of(uri)
     if kept is not None and output != "-" and same_file(output, kept):
         raise click.UsageError(f"`{output}` is the store itself; name another file")
     count = 0
@@ -114,7 +114,7 @@ def export(uri: str, output: str) -> None:
 
 @command.command("import")
 @uri
-@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 def import_(uri: str, file: Any) -> None:
     """Take in what export wrote. Importing twice changes nothing."""
     from wa_fsm.stores.rows import row_of
@@ -189,10 +189,8 @@ def _opened(uri: str, *, new: bool = False) -> Iterator[Store]:
 
     if uri.startswith("memory:"):
         raise click.UsageError("a memory:// store ends with its process; name another")
-    if not new:
-        _must_be_there(uri)
     try:
-        store = open_store(uri)
+        store = open_store(uri, make=new)
         try:
             yield store
         finally:
@@ -203,55 +201,46 @@ def _opened(uri: str, *, new: bool = False) -> Iterator[Store]:
         raise click.ClickException(f"{error}; install wa-fsm with the store's extra") from None
 
 
-def _must_be_there(uri: str) -> None:
-    """A misspelt path must not become a new, empty store, nor an empty file."""
-    path = _file_of(uri)
-    if path is None:
-        return
-    new = "`wa-sim store init` makes a new store"
-    if not os.path.exists(path):
-        raise click.ClickException(f"`{path}` is not there; {new}")
-    if not os.path.getsize(path):
-        raise click.ClickException(f"`{path}` is empty; put a backup in its place, or {new}")
-
-
 def _is_damage(error: BaseException | None) -> bool:
-    """Whether this came of a file that is there, can be read and is no sound database."""
+    """Whether this came of a store that is there, can be read and is not sound."""
     from wa_fsm.stores.sqlite_schema import code_of
 
     cause = error.__cause__ if error is not None else None
-    damaged = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    return isinstance(cause, sqlite3.Error) and code_of(cause) in damaged
-
-
-def _file_of(uri: str) -> str | None:
-    """The file that a store is in; None for those that are behind a server."""
-    if not uri.startswith("sqlite:///"):
-        return None
-    return unquote(uri.partition("?")[0].removeprefix("sqlite:///"))
+    damaged = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # no such table
+    if isinstance(cause, sqlite3.Error):
+        return code_of(cause) in damaged
+    return isinstance(cause, LookupError)  # what every store has is not found
 
 
 @contextmanager
 def _written(path: str) -> Iterator[IO[str]]:
     """A file that takes the place of the old one when all went well, or standard output."""
-    if path == "-":
-        yield sys.stdout
-        return
-    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe is never replaced
-        with open(path, "w", encoding="utf-8") as file:
-            yield file
-        return
+    try:
+        if path == "-":
+            yield sys.stdout
+            sys.stdout.flush()
+        elif os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe stays
+            with open(path, "w", encoding="utf-8") as file:
+                yield file
+        else:
+            with _replaced(path) as file:
+                yield file
+    except OSError as error:
+        name = "standard output" if path == "-" else path
+        why = error.strerror or error
+        raise click.ClickException(f"{name}: cannot be written: {why}") from None
+
+
+@contextmanager
+def _replaced(path: str) -> Iterator[IO[str]]:
     part = f"{path}.part"
     try:
         with open(part, "w", encoding="utf-8") as file:
             yield file
         os.replace(part, path)
-    except BaseException as error:
+    except BaseException:
         with suppress(OSError):
             os.unlink(part)
-        if isinstance(error, OSError):
-            why = error.strerror or error
-            raise click.ClickException(f"{path}: cannot be written: {why}") from None
         raise
 
 

@@ -391,6 +391,25 @@ def test_ids_differ_in_forked_processes(world):
     assert ids[0] != ids[1]
 
 
+@pytest.mark.parametrize("facts", [1, 20])
+def test_a_child_waits_for_no_thread_of_its_parent(world, facts):
+    """A lock that another thread held at the fork is nobody's in the child."""
+    import multiprocessing
+
+    for number in range(facts):
+        world.wrote(id_=f"in.{number}")
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=world.asked)
+    folds = world.gate._folds
+    with folds._lock, world.gate.decisions._lock:
+        child.start()
+        child.join(10)
+    hung = child.is_alive()
+    child.kill()
+    assert not hung
+    assert child.exitcode == 0
+
+
 def test_an_unregistered_template_is_refused(world):
     """And its refusal is in the log with its name, never with contents."""
     with pytest.raises(SendRefused), world.gate.sending("shop", "ana", Template("other", "de")):

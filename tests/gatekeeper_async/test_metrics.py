@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.gatekeeper.world import FREE, HELLO, MINUTE, World
+from wa_fsm import SendRefused
 from wa_fsm.aio import AsyncGatekeeper
 
 client = pytest.importorskip("prometheus_client")
@@ -46,6 +47,20 @@ def test_decisions_are_counted_by_number_mode_and_reason(world):
     assert value(registry, "wa_fsm_decisions_total", **told) == 1
     told = {"number": "other", "mode": "observe", "reason": "never_opened"}
     assert value(registry, "wa_fsm_decisions_total", **told) == 1
+
+
+def test_no_counter_of_decisions_ever_falls(world):
+    """An attempt counts beside the one before it: Prometheus takes less for a restart."""
+    registry, told = registered(world.gate), {"number": "shop", "mode": "enforce"}
+    world.wrote()
+    with world.gate.sending("shop", "ana", FREE) as first:
+        first.failed(131016)
+    world.clock.advance(25 * 60 * MINUTE)
+    with pytest.raises(SendRefused), world.gate.sending("shop", "ana", FREE, again=first):
+        pass
+    for reason in ("window_open", "window_expired"):
+        assert value(registry, "wa_fsm_decisions_total", **told, reason=reason) == 1
+    assert world.gate.report() == {("shop", "enforce", "window_expired"): 1}
 
 
 def test_a_gate_for_asyncio_shows_the_same(world):

@@ -23,8 +23,8 @@ from tests.stores.rows import (
 )
 from wa_fsm import CustomerMessage, FreeForm
 from wa_fsm.gatekeeper import Gatekeeper
-from wa_fsm.stores import StoreRefused, open_store, redis_scripts
-from wa_fsm.stores.base import SCHEMA, Batch
+from wa_fsm.stores import StoreError, StoreRefused, open_store, redis_scripts
+from wa_fsm.stores.base import SCHEMA, Batch, Began, Claimed, Count
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +260,23 @@ def test_a_connection_cut_while_idle_is_not_even_noticed(proxy, uri):
     assert wrote(store, fact("in.2")).new == 1
 
 
+def test_any_number_of_connections_may_be_lost(client, uri):
+    """A server that closes them, hour after hour, uses up nothing."""
+    store = opened(uri)
+    for number in range(120):
+        wrote(store, fact(f"in.{number}"))
+        client.client_kill_filter(_type="normal", skipme=True)
+    assert len(facts_of(store)) == 120
+
+
+def test_answers_are_read_as_bytes_whatever_the_uri_says(uri):
+    """``decode_responses`` is for those who use redis-py themselves."""
+    store = opened(f"{uri}{'&' if '?' in uri else '?'}decode_responses=true")
+    wrote(store, fact("in.1"))
+    assert [row.id for row in store.read(N, "ana").facts] == ["in.1"]
+    assert list(store.check()) == []
+
+
 def test_a_call_that_lost_its_answer_is_not_sent_twice(proxy, uri):
     """Facts would bear it, counters would not."""
     store = opened(proxy.through(uri))
@@ -370,6 +387,77 @@ def test_a_server_that_was_emptied_is_told(uri, client):
     assert client.dbsize() == 0
     opened(uri)
     assert wrote(store, fact()).new == 1
+
+
+def test_nothing_is_read_from_a_server_that_was_emptied_nor_written_to_it(uri, client):
+    """A reminder worker must not believe that no window ends, nor an export that it is whole."""
+    store = opened(uri)
+    client.flushall()
+    for call in (
+        lambda: list(store.openers(NINE - DAY, NINE)),
+        lambda: list(store.log()),
+        lambda: list(store.log(N, ["ana"])),
+        lambda: list(store.keys()),
+        lambda: store.links(["ana"]),
+        lambda: store.counts(),
+        lambda: store.statuses(),
+        lambda: list(store.export()),
+        lambda: store.claim(claim(), NINE),
+        lambda: store.done(claim()),
+        lambda: store.fold(N, "ana", snapshot(), []),
+        lambda: store.prune(NINE),
+        lambda: store.forget(["ana"]),
+        lambda: store.load([Began(NINE)]),
+        lambda: store.load([Claimed(claim(), done=True)]),
+        lambda: store.load([Count("sent", 1)]),
+    ):
+        assert "has no store under `" in unavailable(call)
+    assert client.dbsize() == 0
+
+
+def test_an_export_ends_with_an_error_where_the_server_is_emptied_meanwhile(uri, client):
+    """What follows is missing, and nobody shall take the rest for all."""
+    store = opened(uri)
+    wrote(store, *(fact(f"in.{n}", contact=f"c{n}") for n in range(5)))
+    rows = store.export()
+    next(rows)
+    client.flushall()
+    assert "has no store under `" in unavailable(lambda: list(rows))
+
+
+def test_a_store_that_is_not_there_is_not_made_unless_it_may_be(uri, client):
+    """The server stays as it is; a store that is there is opened."""
+    with pytest.raises(StoreRefused, match=r"has no store under `.*`wa-sim store init` makes"):
+        open_store(uri, make=False)
+    assert list(client.scan_iter(prefix(uri) + "*")) == []
+    began = opened(uri).began
+    STORES.append(open_store(uri, make=False))
+    assert STORES[-1].began == began
+
+
+def test_a_replica_is_read_and_check_says_what_it_is(server, uri):
+    """A program that starts while its server is a replica checks; writes fail with a sentence."""
+    wrote(opened(uri), fact())
+    options = ("--replicaof", f"127.0.0.1 {server.port}", "--masterauth", PASSWORD)
+    with server_for("redis", *options) as replica:
+        there = uri.replace(f":{server.port}/", f":{replica.port}/")
+        store = _again(lambda: open_store(there, make=False))
+        assert [f.id for f in facts_of(store)] == ["in.1"]
+        assert [type(row).__name__ for row in store.export()] == ["Began", "Fact"]
+        assert ["is a replica and takes no writes" in each for each in store.check()] == [True]
+        assert "read only" in unavailable(lambda: wrote(store, fact("in.2")))
+        store.close()
+
+
+def _again(work):
+    """What `work` gives once the replica has all from its server."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return work()
+        except StoreError:
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 def test_statuses_of_an_older_copy_have_another_number(uri, client):

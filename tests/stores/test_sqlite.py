@@ -210,6 +210,34 @@ def test_check_names_what_is_wrong(gate, path):
     assert [word in " ".join(found) for word in ("schema 0", "delete", "began")] == [True] * 3
 
 
+@pytest.mark.parametrize(("kind", "name"), [("TABLE", "counts"), ("INDEX", "log_time")])
+def test_check_names_what_is_missing(gate, path, kind, name):
+    """A store without one of its tables or indexes is not sound."""
+    raw(path, f"DROP {kind} {name}")
+    assert list(gate.check()) == [f"`{path}`: the table or index `{name}` is missing"]
+
+
+def test_a_store_that_has_lost_its_beginning_is_told(gate, path):
+    """When it is opened, by a question that hangs on it and by `check`."""
+    raw(path, "DELETE FROM meta")
+    for call in (lambda: SqliteStore(str(path), NOW), lambda: gate.read(N, "stranger")):
+        with pytest.raises(StoreUnavailable, match="does not say when it began: put a backup"):
+            call()
+    assert list(gate.check()) == [f"`{path}` does not say when it began"]
+
+
+def test_a_store_that_is_not_there_is_not_made_unless_it_may_be(gate, path):
+    """Neither a file nor one of those beside it; a store that is there is opened."""
+    other = path.with_name("other.db")
+    before = set(path.parent.iterdir())
+    with pytest.raises(StoreRefused, match="is not there; `wa-sim store init` makes a new store"):
+        open_store(f"sqlite:///{other}", make=False)
+    assert set(path.parent.iterdir()) == before
+    store = open_store(f"sqlite:///{path}", make=False)
+    assert store.began == gate.began
+    store.close()
+
+
 # -- threads and processes -----------------------------------------------------------------------
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from wa_sim import cli
 from wa_sim.commands import store as commands
 
 from tests.servers import _free_port
+from tests.stores.fixtures import fresh_uri
 from wa_fsm import CustomerMessage, FreeForm, Sent, Template
 from wa_fsm.clock import ManualClock
 from wa_fsm.gatekeeper import Gatekeeper
@@ -145,6 +149,52 @@ def test_a_file_that_cannot_even_be_opened_is_told_with_exit_code_1(sim, uri, tm
         assert (code, err, len(out.splitlines())) == (1, "", 1)
         assert f"{path}`: it is {told}" in out
         assert sim("export", uri)[0] == 2
+
+
+@pytest.mark.parametrize("kind", ["postgres", "redis"])
+@pytest.mark.parametrize("command", [["check"], ["export"], ["forget"], ["prune"]])
+def test_a_server_without_a_store_is_left_as_it_is(sim, tmp_path, kind, command):
+    """A wrong database must not become a new store, nor an emptied one look sound again."""
+    uri = fresh_uri(kind, tmp_path)
+    more = {"forget": ["ana"], "prune": ["--policy", "cloud-api"]}.get(command[0], [])
+    for _ in range(2):  # the first time has made none
+        code, out, err = sim(*command, uri, *more)
+        assert (code, out) == (2, "")
+        assert " has no store" in err
+        assert "`wa-sim store init` makes a new store\n" in err
+    assert sim("init", uri)[0] == 0
+    assert sim(*command, uri, *more)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("DROP TABLE links", "the table or index `links` is missing"),
+        ("DROP TABLE meta", "no such table: meta"),
+        ("DELETE FROM meta", "does not say when it began: put a backup in its place"),
+    ],
+)
+def test_a_store_that_lacks_something_is_told_with_exit_code_1(sim, uri, tmp_path, statement, told):
+    """Though it can be opened, or just because it cannot; no traceback."""
+    sim("init", uri)
+    with sqlite3.connect(tmp_path / "gate.db") as con:
+        con.execute(statement)
+    con.close()
+    code, out, err = sim("check", uri)
+    assert (code, err) == (1, "")
+    assert told in out
+    assert sim("export", uri)[0] == 2
+
+
+def test_a_server_whose_store_lacks_its_beginning_is_told_with_exit_code_1(sim, tmp_path):
+    """As a file's is."""
+    uri = fresh_uri("postgres", tmp_path)
+    sim("init", uri)
+    with psycopg.connect(uri.replace("&durable=no", ""), autocommit=True) as con:
+        con.execute("delete from wafsm_meta")
+    code, out, err = sim("check", uri)
+    assert (code, err, "has lost its row in `wafsm_meta`" in out) == (1, "", True)
+    assert sim("init", uri)[0] == 2
 
 
 # -- seed ----------------------------------------------------------------------------------------
@@ -367,6 +417,32 @@ def test_an_export_takes_the_place_of_a_file_when_it_is_whole(sim, uri, tmp_path
     assert sorted(path.name for path in tmp_path.glob("backup*")) == ["backup.jsonl"]
     code, _, err = sim("export", uri, "-o", str(tmp_path / "no" / "where"))
     assert (code, "cannot be written" in err) == (2, True)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("more", [[], ["-o", "/dev/full"]])
+@pytest.mark.parametrize("rows", [1, 3000])
+def test_an_export_to_a_full_disk_is_told(sim, uri, tmp_path, more, rows):
+    """One sentence, exit code 2, wherever it goes, and whether it fails at once or at the end."""
+    lines = [{**GOOD, "id": f"i{n}"} for n in range(rows)]
+    sim("seed", uri, write(tmp_path, "a.jsonl", json_lines(lines)))
+    main = "from wa_sim.cli import main; main()"
+    call = [sys.executable, "-c", main, "store", "export", uri, *more]
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert ran.returncode == 2
+    name = more[-1] if more else "standard output"
+    assert ran.stderr == f"Error: {name}: cannot be written: No space left on device\n"
+
+
+def test_a_line_of_an_import_that_is_no_utf_8_is_told(sim, uri, tmp_path):
+    """By file and line, as any other bad line."""
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(b'["began",1]\n["count","\xff",1]\n')
+    code, out, err = sim("import", uri, str(path))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: {path}:2: no row of a store: ")
+    assert "can't decode byte 0xff" in err
 
 
 def test_a_bad_line_of_an_import_is_told(sim, uri, tmp_path):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from wa_fsm.deliveries import Snapshot
+from wa_fsm.forks import minds_forks
 from wa_fsm.stores.base import (
     Batch,
     Began,
@@ -44,7 +45,8 @@ class MemoryStore:
 
     def __init__(self, began: datetime) -> None:
         self.began = began
-        self._lock = threading.RLock()  # held for a few dictionary look-ups, never for I/O
+        self.forked()
+        minds_forks(self)
         self._facts: dict[_Key, dict[tuple[str, str], Fact]] = {}
         self._journals: dict[_Key, list[Fact]] = {}
         self._snapshots: dict[_Key, Snapshot] = {}
@@ -57,6 +59,10 @@ class MemoryStore:
         self._waiting: dict[str, LogRow] = {}  # by the same
         self._claims: dict[tuple[str, str, str], tuple[datetime, bool]] = {}
         self._counts: dict[str, int] = defaultdict(int)
+
+    def forked(self) -> None:
+        """Hold no lock that a thread of the parent held."""
+        self._lock = threading.RLock()  # held for a few dictionary look-ups, never for I/O
 
     def write(self, batch: Batch) -> Written:
         """Learn all of it."""

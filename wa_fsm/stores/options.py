@@ -1,4 +1,4 @@
-"""The options that a store's URI carries for us, told apart from those of its driver."""
+"""What a store's URI says to us: our options, told apart from those of its driver, and a file."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ def taken(uri: str, defaults: Mapping[str, str]) -> tuple[str, dict[str, str]]:
         else:
             rest.append(pair)
     return (f"{base}{mark}{'&'.join(rest)}" if rest else base), ours
+
+
+def file_of(uri: str) -> str | None:
+    """The file that a store is in; None for those that are behind a server."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return unquote(uri.partition("?")[0].removeprefix("sqlite:///"))
 
 
 def yes(name: str, value: str) -> bool:

@@ -92,19 +92,22 @@ class PostgresStore:
 
     Args:
         uri: as libpq takes it.
-        now: the clock that says when a new store begins.
+        now: the clock that says when a new store begins; None: no new store is made.
         durable: refuse a server that acknowledges what is not yet on its disk.
         size: how many calls of this process may be under way at once.
 
     Raises:
         ValueError: the URI cannot be read.
         StoreUnavailable: the server cannot be reached.
-        StoreRefused: it is not durable, or its schema is newer than this program.
+        StoreRefused: it is not durable, its schema is newer than this program, or it is not there
+            and must not be made.
     """
 
     began: datetime
 
-    def __init__(self, uri: str, now: Clock, *, durable: bool = True, size: int = 10) -> None:
+    def __init__(
+        self, uri: str, now: Clock | None, *, durable: bool = True, size: int = 10
+    ) -> None:
         self._durable = durable
         self._pool = Pool(uri, size, self._opened)
         try:
@@ -114,7 +117,7 @@ class PostgresStore:
             raise
 
     @classmethod
-    def from_uri(cls, uri: str, now: Clock) -> Self:
+    def from_uri(cls, uri: str, now: Clock | None) -> Self:
         """The store of a ``postgresql://`` URI.
 
         Beside libpq's options the URI may carry ``durable=no`` and ``pool=N``. ``connect_timeout``
@@ -140,15 +143,14 @@ class PostgresStore:
         if fsync == "off":
             yield f"{self._pool.where} has fsync = off, {lost}"
 
-    def _begin(self, connection: Connection, now: Clock) -> None:
+    def _begin(self, connection: Connection, now: Clock | None) -> None:
         with connection.transaction():
             if not self._current(connection):
                 connection.execute("select pg_advisory_xact_lock(%s)", [sql.LOCK])
                 if not self._current(connection):
                     self._migrate(connection, now)
-        meta = connection.execute(sql.META).fetchone()
-        assert meta is not None
-        self.began = from_millis(meta[1])
+        _, began = self._first(connection.execute(sql.META).fetchall())
+        self.began = from_millis(began)
 
     def _current(self, connection: Connection) -> bool:
         """Whether the schema is the one that we write. Raises StoreRefused where it is newer."""
@@ -161,15 +163,28 @@ class PostgresStore:
         return version == SCHEMA
 
     def _version(self, connection: Connection) -> int | None:
-        exists = connection.execute(sql.EXISTS, prepare=False).fetchone()
-        meta = None
-        if exists == (True,):
-            meta = connection.execute(sql.META, prepare=False).fetchone()
-        return None if meta is None else int(meta[0])
+        """The version of the schema; None where there are no tables."""
+        if connection.execute(sql.EXISTS, prepare=False).fetchone() != (True,):
+            return None
+        version, _ = self._first(connection.execute(sql.META, prepare=False).fetchall())
+        return int(version)
 
-    def _migrate(self, connection: Connection, now: Clock) -> None:
+    def _first(self, rows: Sequence[_T]) -> _T:
+        """The first row of what always has one, unless the table `wafsm_meta` has lost its own."""
+        try:
+            return rows[0]
+        except IndexError as error:
+            raise StoreUnavailable(
+                f"{self._pool.where} has lost its row in `wafsm_meta`: put a backup in its place"
+            ) from error
+
+    def _migrate(self, connection: Connection, now: Clock | None) -> None:
         version = self._version(connection)
         if version is None:
+            if now is None:
+                raise StoreRefused(
+                    f"{self._pool.where} has no store; `wa-sim store init` makes a new store"
+                )
             for statement in sql.CREATE:
                 connection.execute(statement, prepare=False)
             connection.execute(sql.INITIALISE, [SCHEMA, to_millis(now())])
@@ -223,9 +238,7 @@ class PostgresStore:
         """What is known of a contact, in one statement, and a second where it has more names."""
         n, c = escaped(number), escaped(contact)
         rows = self._pool.ask(sql.READ_ONE, (c.encode(), n.encode()))
-        if not rows:
-            raise StoreUnavailable(f"{self._pool.where} has lost its row in `wafsm_meta`")
-        statuses, began, linked, shot, first, *_ = rows[0]
+        statuses, began, linked, shot, first, *_ = self._first(rows)
         if linked == b"t":
             return self._read_all(number, n, c)
         self.began = from_millis(int(began or 0))
@@ -237,7 +250,7 @@ class PostgresStore:
         """The same, of a contact of several names."""
         with self._pool.connection() as connection:
             rows = connection.execute(sql.READ, (c, n, n, n)).fetchall()
-        raw, statuses, began, texts = rows[0][:4]
+        raw, statuses, began, texts = self._first(rows)[:4]
         self.began = from_millis(began)
         facts = [(row[4], ROLES[row[5]], *row[6:]) for row in rows if row[4] is not None]
         shots = [snapshot_of(text) for text in texts]
@@ -248,7 +261,7 @@ class PostgresStore:
         """All template statuses."""
         with self._pool.connection() as connection:
             rows = connection.execute(sql.ALL_STATUSES).fetchall()
-        return rows[0][0], list(_statuses(rows))
+        return self._first(rows)[0], list(_statuses(rows))
 
     def openers(self, since: datetime, until: datetime) -> Iterator[Opener]:
         """Facts that may open, in order, page by page."""
@@ -412,12 +425,20 @@ class PostgresStore:
             names = list(sql.TABLES + sql.INDEXES)
             rows = connection.execute(sql.MISSING, [names, names]).fetchall()
             found += [f"the table or index `{name}` is missing or invalid" for (name,) in rows]
-            version = self._version(connection)
-            if version != SCHEMA:
-                found.append(f"the schema is {version}, and this program writes {SCHEMA}")
+            found += self._old(connection)
             if connection.execute("select pg_is_in_recovery()").fetchone() == (True,):
                 found.append(f"{self._pool.where} is a standby and takes no writes")
         return found
+
+    def _old(self, connection: Connection) -> Iterator[str]:
+        """Why the schema is not the one that we write."""
+        try:
+            version = self._version(connection)
+        except StoreUnavailable as error:
+            yield str(error)
+            return
+        if version != SCHEMA:
+            yield f"the schema is {version}, and this program writes {SCHEMA}"
 
     def close(self) -> None:
         """Close this process's connections. A later call opens them again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, LiteralString, TypeAlias
 
@@ -148,10 +149,17 @@ def written(connection: Connection, wanted: Sequence[Part]) -> int:
     """Run statements as one transaction, in one round trip; how many facts and statuses are new."""
     if len(wanted) == 1:
         return _new(wanted[0], connection.cursor_kept.execute(*wanted[0]))
-    with connection.pipeline():  # `transaction()` would wait for the answer to its `begin`
-        connection.execute("begin", prepare=False)
-        ran = [connection.execute(*part) for part in wanted]
-        connection.execute("commit", prepare=False)
+    before = sys.exception()
+    try:
+        with connection.pipeline():  # `transaction()` would wait for the answer to its `begin`
+            connection.execute("begin", prepare=False)
+            ran = [connection.execute(*part) for part in wanted]
+            connection.execute("commit", prepare=False)
+    except psycopg.Error as error:
+        met = error.__context__
+        if met in (None, before) or isinstance(met, psycopg.Error | OSError):
+            raise
+        raise met from None  # a signal's: psycopg says only that it cannot leave the pipeline so
     return sum(map(_new, wanted, ran))
 
 

@@ -168,8 +168,12 @@ def _settled(known: LiteralString, told: LiteralString) -> LiteralString:
 
 
 # A decision and what became of its message may come at once, each in a transaction that does not
-# see the other: whoever writes either of them takes the message first.
-MESSAGES: Final = "select pg_advisory_xact_lock(hashtextextended(m, 1)) from unnest(%s::text[]) m"
+# see the other: whoever writes either of them takes the message first. Messages share 256 locks,
+# taken in one order: the server has room for some thousands, other programs' included, and
+# a batch may be of more messages than that.
+MESSAGES: Final = """select pg_advisory_xact_lock(1463, bucket) from (
+      select distinct (hashtextextended(m, 1) & 255)::integer as bucket
+      from unnest(%s::text[]) m order by bucket) b"""
 
 LOG: Final = f"""insert into wafsm_log as l ({_LOG}) select * from {_LOG_GIVEN}
     on conflict (id) do update set (time, number, contact, policy, version, message, allowed,

@@ -51,6 +51,8 @@ from wa_fsm.stores.base import (
 )
 from wa_fsm.stores.redis_rows import (
     NUL,
+    claim_of,
+    claim_text,
     fact_from_field,
     fact_texts,
     field_of,
@@ -75,14 +77,15 @@ class RedisStore:
 
     Args:
         uri: as redis-py takes it.
-        now: the clock that says when a new store begins.
+        now: the clock that says when a new store begins; None: no new store is made.
         durable: refuse a server that acknowledges what is not yet on its disk.
         prefix: what all keys begin with.
 
     Raises:
         ValueError: the URI cannot be read.
         StoreUnavailable: the server cannot be reached.
-        StoreRefused: it is not durable, or its schema is newer than this program.
+        StoreRefused: it is not durable, its schema is newer than this program, or it is not there
+            and must not be made.
     """
 
     began: datetime
@@ -90,7 +93,7 @@ class RedisStore:
     def __init__(
         self,
         uri: str,
-        now: Clock,
+        now: Clock | None,
         *,
         durable: bool = True,
         prefix: str = "wafsm:",
@@ -103,7 +106,7 @@ class RedisStore:
         self._begin(now)
 
     @classmethod
-    def from_uri(cls, uri: str, now: Clock) -> Self:
+    def from_uri(cls, uri: str, now: Clock | None) -> Self:
         """The store of a ``redis://`` (``rediss://``, ``unix://``) URI.
 
         Beside redis-py's options the URI may carry ``durable=no``, ``prefix=wafsm:`` and
@@ -124,12 +127,18 @@ class RedisStore:
 
     # -- beginning ---------------------------------------------------------------------------
 
-    def _begin(self, now: Clock) -> None:
+    def _begin(self, now: Clock | None) -> None:
         if self._wire.is_cluster():
             raise StoreRefused(f"{self._wire.where} is a Redis Cluster; expected a single server")
         for sentence in self._wire.not_durable() if self._durable else ():
             raise StoreRefused(f"{sentence}, or say ?durable=no")
-        meta = self._wire.run(scripts.BEGIN, [self._name("meta")], [SCHEMA, to_millis(now())])
+        new = [] if now is None else [SCHEMA, to_millis(now())]
+        meta = self._wire.run(scripts.BEGIN, [self._name("meta")], new)
+        if None in meta:
+            raise StoreRefused(
+                f"{self._wire.where} has no store under `{self._prefix}`; put a backup in its"
+                " place, or `wa-sim store init` makes a new store"
+            )
         version = int(meta[0])
         for each in range(version, SCHEMA):
             self._wire.run(scripts.MIGRATIONS[each], [], [self._prefix])
@@ -139,6 +148,18 @@ class RedisStore:
                 "use a newer wa-fsm"
             )
         self.began = from_millis(int(meta[1]))
+
+    def _there(self) -> None:
+        """Raises StoreUnavailable where the server was emptied: what was found is not all then.
+
+        Asked at the end of what is read, so that nobody takes a store that went meanwhile for one
+        that has no more.
+        """
+        self._run(scripts.THERE)
+
+    def _run(self, script: str, *values: str | int) -> Any:
+        """What a script gives that makes its keys itself."""
+        return self._wire.run(script, (), [self._prefix, *values])
 
     # -- learning ----------------------------------------------------------------------------
 
@@ -179,8 +200,8 @@ class RedisStore:
 
     def read(self, number: str, contact: str) -> Known:
         """What is known of a contact, by one script."""
-        asked = [self._prefix, escaped(number), escaped(contact)]
-        parts = iter(self._wire.run(scripts.READ, [], asked).decode().split(NUL))
+        found = self._run(scripts.READ, escaped(number), escaped(contact))
+        parts = iter(found.decode().split(NUL))
         statuses, self.began = int(next(parts)), from_millis(int(next(parts)))
         names, facts, shots = [], [], []
         for text in parts:
@@ -202,6 +223,7 @@ class RedisStore:
             both.smembers(self._name("statuses"))
             both.hget(self._name("meta"), "statuses")
             texts, number = both.execute()
+        self._there()
         found = [status_of(text) for text in texts]
         found.sort(key=lambda row: (row.arrived, row.order, row.name, row.language))
         return int(number or 0) + len(found), found
@@ -212,6 +234,7 @@ class RedisStore:
         for member, at in self._by_time(self._name("openers"), first, last):
             number, contact, id_, _ = map(unescaped, member.decode().split(NUL))
             yield Opener(from_millis(at), number, contact, id_)
+        self._there()
 
     def _by_time(self, key: str, first: int, last: int | str) -> Iterator[tuple[bytes, int]]:
         """Members of a sorted set, by (score, member); it may change meanwhile."""
@@ -230,16 +253,12 @@ class RedisStore:
 
     def claim(self, claim: Claim, now: datetime) -> bool:
         """Take a claim, by one script."""
-        keys = [self._name("claims"), self._name("done")]
-        values = [_claim_text(claim), to_millis(claim.until), to_millis(now)]
-        return bool(self._wire.run(scripts.CLAIM, keys, values))
+        values = claim_text(claim), to_millis(claim.until), to_millis(now)
+        return bool(self._run(scripts.CLAIM, *values))
 
     def done(self, claim: Claim) -> None:
-        """End a claim for good."""
-        with self._wire.client() as client, client.pipeline(transaction=True) as pipe:
-            pipe.zadd(self._name("claims"), {_claim_text(claim): to_millis(claim.until)})
-            pipe.sadd(self._name("done"), _claim_text(claim))
-            pipe.execute()
+        """End a claim for good, by one script."""
+        self._run(scripts.DONE, claim_text(claim), to_millis(claim.until))
 
     def log(self, number: str | None = None, names: Sequence[str] = ()) -> Iterator[LogRow]:
         """Decisions, oldest first, page by page."""
@@ -260,6 +279,7 @@ class RedisStore:
                 row = None if text is None else log_of(text, outcome)
                 if row is not None and number in (None, row.number):
                     yield row
+        self._there()
 
     def links(self, names: Sequence[str]) -> Sequence[Link]:
         """The links that touch any of these names."""
@@ -268,12 +288,14 @@ class RedisStore:
         keys = [self._name("links:", escaped(name)) for name in names]
         with self._wire.client() as client:
             found = [link_of(text) for text in _got(client.sunion(keys))]
+        self._there()
         return sorted(found, key=lambda link: (link.how, link.a, link.b))
 
     def counts(self) -> Mapping[str, int]:
         """Counters."""
         with self._wire.client() as client:
             found = _got(client.hgetall(self._name("counts")))
+        self._there()
         return {spoken(name): int(count) for name, count in found.items()}
 
     def keys(self) -> Iterator[tuple[str, str]]:
@@ -286,19 +308,17 @@ class RedisStore:
                 number, _, contact = pair.decode().partition(NUL)
                 yield unescaped(number), unescaped(contact)
             if len(page) < PAGE:
-                return
+                break
             place = b"(" + page[-1]
+        self._there()
 
     # -- keeping house -----------------------------------------------------------------------
 
     def fold(self, number: str, contact: str, snapshot: Snapshot, folded: Sequence[Fact]) -> None:
         """Put a snapshot in the place of facts, unless another fold went as far meanwhile."""
-        pair = pair_of(number, contact)
-        names = ("facts:" + pair, "snapshots", "openers", "keys", "numbers")
-        values = [pair, to_millis(snapshot.until), snapshot_text(snapshot)]
-        for fact in folded:
-            values += (field_of(fact), fact_texts(fact)[0])
-        self._wire.run(scripts.FOLD, [self._name(name) for name in names], values)
+        pair, until = pair_of(number, contact), to_millis(snapshot.until)
+        gone = (text for fact in folded for text in (field_of(fact), fact_texts(fact)[0]))
+        self._run(scripts.FOLD, pair, until, snapshot_text(snapshot), *gone)
 
     def export(self) -> Iterator[Row]:
         """Everything, streamed while it may change: what is learnt meanwhile may be missed.
@@ -334,9 +354,7 @@ class RedisStore:
                     pipe.sismember(self._name("done"), member.decode())
                 done = pipe.execute()
             for (member, until), over in zip(page, done, strict=True):
-                number, contact, opener = map(unescaped, member.decode().split(NUL))
-                claim = Claim(number, contact, opener, from_millis(until))
-                yield Claimed(claim, bool(over))
+                yield Claimed(claim_of(member, until), bool(over))
 
     def load(self, rows: Iterable[Row]) -> int:
         """Take rows in, some hundreds at a time."""
@@ -348,29 +366,27 @@ class RedisStore:
                 if isinstance(row, KeySnapshot):
                     self.fold(row.number, row.contact, row.snapshot, ())
                 elif isinstance(row, Claimed):
-                    keys = [self._name("claims"), self._name("done")]
-                    values = [_claim_text(row.claim), to_millis(row.claim.until), int(row.done)]
-                    self._wire.run(scripts.CLAIMED, keys, values)
+                    claim, until = row.claim, to_millis(row.claim.until)
+                    self._run(scripts.CLAIMED, claim_text(claim), until, int(row.done))
                 elif isinstance(row, Count):
-                    values = [escaped(row.name), row.value]
-                    self._wire.run(scripts.COUNTED, [self._name("counts")], values)
+                    self._run(scripts.COUNTED, escaped(row.name), row.value)
                 elif isinstance(row, Began):
-                    meta = self._wire.run(scripts.BEGAN, [self._name("meta")], [to_millis(row.at)])
-                    self.began = from_millis(int(meta))
+                    began = self._run(scripts.BEGAN, to_millis(row.at))
+                    self.began = from_millis(int(began))
         return count
 
     def prune(self, before: datetime, claims: datetime | None = None) -> int:
         """Forget decisions and claims, some hundreds at a time."""
         count = 0
-        values = [self._prefix, to_millis(before), to_millis(claims or before), PAGE]
-        while gone := self._wire.run(scripts.PRUNE, [], values):
+        ends = to_millis(before), to_millis(claims or before)
+        while gone := self._run(scripts.PRUNE, *ends, PAGE):
             count += gone
         return count
 
     def forget(self, names: Sequence[str]) -> int:
         """Erase names; ``compact`` then erases them from the server's log on disk, too."""
         wanted = [escaped(name) for name in dict.fromkeys(names)]
-        return int(self._wire.run(scripts.FORGET, [], [self._prefix, *wanted]))
+        return int(self._run(scripts.FORGET, *wanted))
 
     def compact(self) -> None:
         """Let the server write its log anew, in the background."""
@@ -406,7 +422,3 @@ class RedisStore:
 def _got(answer: Any) -> Any:
     """What redis-py's types call an answer or a promise of one: here it is always an answer."""
     return answer
-
-
-def _claim_text(claim: Claim) -> str:
-    return NUL.join(map(escaped, (claim.number, claim.contact, claim.opener)))

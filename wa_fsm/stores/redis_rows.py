@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from wa_fsm.stores.base import Fact, Link, LogRow, Status, from_millis
+from wa_fsm.stores.base import Claim, Fact, Link, LogRow, Status, from_millis
 from wa_fsm.stores.rows import (
     escaped,
     fact_values,
@@ -62,6 +62,17 @@ def fact_from_parts(number: str, contact: str, id_: str, role: str, text: str) -
         unescaped(data),
         (when if opens == at else from_millis(int(opens))) if opens else None,
     )
+
+
+def claim_text(claim: Claim) -> str:
+    """What tells a claim from the others."""
+    return NUL.join(map(escaped, (claim.number, claim.contact, claim.opener)))
+
+
+def claim_of(text: bytes, until: int) -> Claim:
+    """The same back."""
+    number, contact, opener = map(unescaped, text.decode().split(NUL))
+    return Claim(number, contact, opener, from_millis(until))
 
 
 def link_text(link: Link) -> str:

@@ -41,18 +41,14 @@ FIXED: Final = (
 """The keys that every ``WRITE`` is given first."""
 
 BEGIN: Final = """
+local meta = redis.call('HMGET', KEYS[1], 'version', 'began')
+if (meta[1] and meta[2]) or #ARGV == 0 then return meta end
 redis.call('HSETNX', KEYS[1], 'version', ARGV[1])
 redis.call('HSETNX', KEYS[1], 'began', ARGV[2])
 return redis.call('HMGET', KEYS[1], 'version', 'began')
 """
-
-BEGAN: Final = """
-local began = redis.call('HGET', KEYS[1], 'began')
-if not began or tonumber(ARGV[1]) < tonumber(began) then
-  redis.call('HSET', KEYS[1], 'began', ARGV[1])
-end
-return redis.call('HGET', KEYS[1], 'began')
-"""
+"""It writes only where there is no store, so that one on a replica can be opened. ARGV: version and
+beginning of a new store; none: no store is made."""
 
 _LESS: Final = """
 local function less_text(a, b)
@@ -82,6 +78,19 @@ if redis.call('HEXISTS', prefix .. 'meta', 'began') == 0 then
   return redis.error_reply('{GONE} no store')
 end
 """
+
+THERE: Final = _THERE + "return 1"
+
+BEGAN: Final = (
+    _THERE
+    + """
+local meta, began = prefix .. 'meta', ARGV[2]
+if tonumber(began) < tonumber(redis.call('HGET', meta, 'began')) then
+  redis.call('HSET', meta, 'began', began)
+end
+return redis.call('HGET', meta, 'began')
+"""
+)
 
 FACT: Final = (
     _THERE
@@ -277,59 +286,87 @@ return table.concat(out, '\\0')
 """
 )
 
-CLAIM: Final = """
-local claims, done = KEYS[1], KEYS[2]
-local claim, until_ms, now = ARGV[1], ARGV[2], ARGV[3]
+_CLAIM: Final = (
+    _THERE
+    + """
+local claims, done = prefix .. 'claims', prefix .. 'done'
+local claim, until_ms = ARGV[2], ARGV[3]
+"""
+)
+
+CLAIM: Final = (
+    _CLAIM
+    + """
 if redis.call('SISMEMBER', done, claim) == 1 then return 0 end
 local kept = redis.call('ZSCORE', claims, claim)
-if kept and tonumber(kept) > tonumber(now) then return 0 end
+if kept and tonumber(kept) > tonumber(ARGV[4]) then return 0 end
 redis.call('ZADD', claims, until_ms, claim)
 return 1
 """
+)
+"""ARGV: the prefix, the claim, until when it holds, and now."""
 
-CLAIMED: Final = """
-local claim, until_ms, done = ARGV[1], ARGV[2], ARGV[3]
-local kept = redis.call('ZSCORE', KEYS[1], claim)
+DONE: Final = (
+    _CLAIM
+    + """
+redis.call('ZADD', claims, until_ms, claim)
+redis.call('SADD', done, claim)
+"""
+)
+
+CLAIMED: Final = (
+    _CLAIM
+    + """
+local kept = redis.call('ZSCORE', claims, claim)
 if not kept or tonumber(kept) < tonumber(until_ms) then
-  redis.call('ZADD', KEYS[1], until_ms, claim)
+  redis.call('ZADD', claims, until_ms, claim)
 end
-if done == '1' then redis.call('SADD', KEYS[2], claim) end
+if ARGV[4] == '1' then redis.call('SADD', done, claim) end
 """
-"""KEYS: claims, done."""
+)
+"""ARGV: the prefix, the claim, until when it holds, and whether it is done."""
 
-COUNTED: Final = """
-local kept = redis.call('HGET', KEYS[1], ARGV[1])
-if not kept or tonumber(kept) < tonumber(ARGV[2]) then
-  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+COUNTED: Final = (
+    _THERE
+    + """
+local counts = prefix .. 'counts'
+local kept = redis.call('HGET', counts, ARGV[2])
+if not kept or tonumber(kept) < tonumber(ARGV[3]) then
+  redis.call('HSET', counts, ARGV[2], ARGV[3])
 end
 """
+)
 
-FOLD: Final = """
-local facts, snapshots, openers, keys, numbers = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local pair, until_ms, snapshot = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+FOLD: Final = (
+    _THERE
+    + """
+local pair, until_ms, snapshot = ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local facts, snapshots = prefix .. 'facts:' .. pair, prefix .. 'snapshots'
 local gone = {}
-for i = 4, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
   if redis.call('HGET', facts, ARGV[i]) == ARGV[i + 1] then gone[#gone + 1] = ARGV[i] end
 end
 local kept = redis.call('HGET', snapshots, pair)
-if not kept and #ARGV > 3 and #gone == 0 then return 0 end
+if not kept and #ARGV > 4 and #gone == 0 then return 0 end
 if kept then
   local before = tonumber(string.match(kept, '^%[(%-?%d+)'))
   if before > until_ms then return 0 end
-  if before == until_ms and #gone < (#ARGV - 3) / 2 then return 0 end
+  if before == until_ms and #gone < (#ARGV - 4) / 2 then return 0 end
 end
 for _, field in ipairs(gone) do
   redis.call('HDEL', facts, field)
-  redis.call('ZREM', openers, pair .. '\\0' .. field)
+  redis.call('ZREM', prefix .. 'openers', pair .. '\\0' .. field)
 end
 redis.call('HSET', snapshots, pair, snapshot)
-redis.call('ZADD', keys, 0, pair)
-redis.call('SADD', numbers, string.sub(pair, 1, string.find(pair, '%z') - 1))
+redis.call('ZADD', prefix .. 'keys', 0, pair)
+redis.call('SADD', prefix .. 'numbers', string.sub(pair, 1, string.find(pair, '%z') - 1))
 return 1
 """
+)
 
 PRUNE: Final = (
-    "local prefix, before, claims, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4]"
+    _THERE
+    + "local before, claims, most = ARGV[2], ARGV[3], ARGV[4]"
     + _DROP_LOG
     + """
 local count = 0
@@ -346,7 +383,7 @@ return count
 )
 
 FORGET: Final = (
-    "local prefix = ARGV[1]"
+    _THERE
     + _DROP_LOG
     + """
 local count, gone = 0, {}

@@ -93,8 +93,9 @@ class Wire:
                 socket_timeout=ANSWER_TIMEOUT,
                 retry=Retry(NoBackoff(), 0),
             )
-            pool = self._client.connection_pool
-            pool.connection_class(**pool.connection_kwargs)  # not before does it see its options
+            # Answers are read as bytes here, whatever redis-py's option says.
+            self._client.connection_pool.connection_kwargs["decode_responses"] = False
+            self._connection()  # not before does redis-py see its options
         except (ValueError, TypeError, exceptions.RedisError) as error:
             options.refuse_unknown(_UNKNOWN.search(str(error)), uri, OPTIONS)
             # The text of others may repeat the URI, password and all.
@@ -158,10 +159,15 @@ class Wire:
             try:
                 line = idle.pop()
             except IndexError:
-                return _Line(self._client.connection_pool.make_connection())
+                return _Line(self._connection())
             if line.usable():
                 return line
             line.connection.disconnect()
+
+    def _connection(self) -> Any:
+        """A connection of our own. The pool would count it, and never let it go."""
+        pool = self._client.connection_pool
+        return pool.connection_class(**pool.connection_kwargs)
 
     def is_cluster(self) -> bool:
         """Whether keys are spread over several servers."""

@@ -69,7 +69,7 @@ from wa_fsm.stores.sqlite_rows import (
     take_in,
     written,
 )
-from wa_fsm.stores.sqlite_schema import flaws
+from wa_fsm.stores.sqlite_schema import beginning, flaws
 
 PAGE: Final = 1000
 
@@ -138,23 +138,21 @@ class SqliteStore:
         return cls(absolute + name.lstrip("/"), now, ours["synchronous"])
 
     def _look(self) -> None:
-        self.began = from_millis(self._pool.rows(sql.BEGAN)[0][0])
+        self.began = beginning(self._pool.rows(sql.BEGAN), self._pool.path)
 
     # -- learning ----------------------------------------------------------------------------
 
     def write(self, batch: Batch) -> Written:
         """Learn all of it in one transaction, together with what other threads have to write."""
         mine = self._pool.here()
-        if not mine.threads.acquire(blocking=False):
+        if mine.threads.locked():
             return self._with_others(_Job(batch), mine)
-        try:
+        with mine.threads:  # a signal's exception can part `acquire` from its `try`, not this
             if not mine.waiting:
                 return self._pool.in_turn(lambda con: written(con, batch), mine)
             job = _Job(batch)
             mine.waiting.append(job)
             self._write_waiting(mine)
-        finally:
-            mine.threads.release()
         return job.outcome()
 
     def _with_others(self, job: _Job, mine: Process) -> Written:

@@ -14,10 +14,21 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Final
 
-from wa_fsm.stores.base import SCHEMA, StoreError, StoreRefused, StoreUnavailable, to_millis
+from wa_fsm.stores import options
+from wa_fsm.stores.base import (
+    SCHEMA,
+    StoreError,
+    StoreRefused,
+    StoreUnavailable,
+    from_millis,
+    to_millis,
+)
+from wa_fsm.stores.sqlite_sql import BEGAN
 
 APPLICATION: Final = 0x77614653  # "waFS"
 
@@ -55,6 +66,21 @@ MIGRATIONS: Final = (_FIRST,)
 """One script for each version: what takes the version before it to this one."""
 
 assert len(MIGRATIONS) == SCHEMA
+
+
+def must_be_there(uri: str) -> None:
+    """Raises StoreRefused where a URI names no file, or an empty one.
+
+    A misspelt path must not become a new, empty store, nor a file that has lost all that was in it.
+    """
+    path = options.file_of(uri)
+    if not path:  # then the URI itself is wrong
+        return
+    new = "`wa-sim store init` makes a new store"
+    if not os.path.exists(path):
+        raise StoreRefused(f"`{path}` is not there; {new}")
+    if not os.path.getsize(path):
+        raise StoreRefused(f"`{path}` is empty; put a backup in its place, or {new}")
 
 
 def prepare(con: sqlite3.Connection, path: str, began: datetime | None) -> None:
@@ -115,6 +141,16 @@ def version_of(con: sqlite3.Connection, path: str) -> int:
     return version
 
 
+def beginning(rows: Sequence[tuple[int]], path: str) -> datetime:
+    """When a store began, by the row that says so. Raises StoreUnavailable where there is none."""
+    try:
+        return from_millis(rows[0][0])
+    except IndexError as error:
+        raise StoreUnavailable(
+            f"`{path}` does not say when it began: put a backup in its place"
+        ) from error
+
+
 def _pragma(con: sqlite3.Connection, name: str) -> int:
     return int(con.execute(f"PRAGMA {name}").fetchone()[0])
 
@@ -132,9 +168,26 @@ def flaws(con: sqlite3.Connection, path: str) -> list[str]:
     mode = con.execute("PRAGMA journal_mode").fetchone()[0]
     if mode != "wal":
         found.append(f"`{path}` is in journal mode `{mode}`, not `wal`: readers block writers")
-    if con.execute("SELECT count(*) FROM meta WHERE name = 'began'").fetchone()[0] != 1:
+    there = _names(con)
+    missing = sorted(_names_of_ours() - there)
+    found += [f"`{path}`: the table or index `{name}` is missing" for name in missing]
+    if "meta" in there and not con.execute(BEGAN).fetchone():
         found.append(f"`{path}` does not say when it began")
     return found
+
+
+def _names(con: sqlite3.Connection) -> set[str]:
+    ours = "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+    return {name for (name,) in con.execute(ours)}
+
+
+def _names_of_ours() -> set[str]:
+    """The tables and indexes of a store: what a new one has."""
+    with closing(sqlite3.connect(":memory:")) as con:
+        for script in MIGRATIONS:
+            for statement in script:
+                con.execute(statement)
+        return _names(con)
 
 
 _SENTENCES: Final = {
