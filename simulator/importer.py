@@ -8,8 +8,17 @@ from datetime import datetime
 from typing import Any, Final
 
 from wa_fsm.adapters.classify import Classified, Misfit, NotASend, Send, classify_send, door_of
-from wa_fsm.adapters.webhook_shapes import code_of, items, mapping, problems, text, when
-from wa_fsm.adapters.webhooks import Unrecognised, Value, WebhookError, parse_webhook
+from wa_fsm.adapters.webhook_shapes import (
+    REFUSED_FOR_WINDOW,
+    code_of,
+    items,
+    mapping,
+    problem,
+    problems,
+    text,
+    when,
+)
+from wa_fsm.adapters.webhooks import Problem, Unrecognised, Value, WebhookError, parse_webhook
 
 from .mistakes import quoted
 from .story import Story, Try
@@ -17,6 +26,8 @@ from .story import Story, Try
 _EXPECTED: Final = (
     'expected a webhook body, `{"at": …, "body": …}` or `{"at": …, "request": …, "response": …}`'
 )
+_BEYOND_HTTP: Final = 1000
+"""A `code` that stands alone may be that of HTTP, or a log's own; from here on it is not."""
 _BODY: Final = frozenset({"entry", "changes", "value", "messages", "statuses", "calls"})
 
 
@@ -36,12 +47,13 @@ class Wrong(ValueError):
     """What is wrong with a line."""
 
 
-def read_lines(content: bytes, file: str) -> Story:
+def read_lines(content: bytes, file: str, account: str | None = None) -> Story:
     """What the lines of a file tell.
 
     Args:
         content: of the file; empty lines are passed over.
         file: what messages call it.
+        account: as in ``parse_webhook``.
 
     Raises:
         BadLines: with every line that cannot be read; or nothing in it makes a step.
@@ -59,7 +71,7 @@ def read_lines(content: bytes, file: str) -> Story:
                 if (said := number_of(line)) is not None:
                     numbers.add(said)
             else:
-                values, arrived = webhook_of(line, raw)
+                values, arrived = webhook_of(line, raw, account)
                 numbers |= set(_numbers(values))
                 story.learn(values, arrived)
         except Wrong as wrong:
@@ -94,7 +106,9 @@ def line_of(raw: bytes) -> dict[str, Any]:
 # -- webhooks ------------------------------------------------------------------------------------
 
 
-def webhook_of(line: dict[str, Any], raw: bytes) -> tuple[list[Value], datetime | None]:
+def webhook_of(
+    line: dict[str, Any], raw: bytes, account: str | None = None
+) -> tuple[list[Value], datetime | None]:
     """What a line's webhook holds, and when it came where the line says so. Raises Wrong."""
     arrived = None
     if "body" in line and not line.keys() & _BODY:
@@ -104,7 +118,7 @@ def webhook_of(line: dict[str, Any], raw: bytes) -> tuple[list[Value], datetime 
     elif not line.keys() & _BODY:
         raise Wrong(f"no webhook and no send; {_EXPECTED}")
     try:
-        values = parse_webhook(raw, arrived=arrived)
+        values = parse_webhook(raw, account=account, arrived=arrived)
     except WebhookError as error:
         raise Wrong(f"the `body` cannot be read: {error}") from None
     if any(isinstance(value, Unrecognised) and value.path == "" for value in values):
@@ -230,8 +244,10 @@ def tried(story: Story, sent: Send, at: datetime, response: object) -> None:
     if not sent.group and len(items(answer.get("contacts"))) <= 1:
         story.same(names)
     made = Try(sent.number, names[0], sent.message, at, None)
-    if answer.get("error") is not None:
-        made.code = code_of(problems(answer["error"]))
+    made.heard = _unpacked(response) is not None
+    errors = _errors_of(answer)
+    if errors:
+        made.code = code_of(errors)
     else:
         made.id = _id_of(answer)
         made.answered = made.id is not None
@@ -243,6 +259,19 @@ def _answer(response: object) -> Mapping[str, Any]:
     answer = mapping(_unpacked(response))
     inner = _unpacked(answer.get("body"))
     return inner if isinstance(inner, Mapping) else answer
+
+
+def _errors_of(answer: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """Why it was refused: in Graph's form, the older one (`errors`), or Twilio's (`code`)."""
+    if answer.get("error") is not None:
+        return problems(answer["error"])
+    if _id_of(answer) is not None:
+        return ()
+    if items(answer.get("errors")):
+        return problems(answer["errors"])
+    alone = problem(answer)
+    is_known = alone.code in REFUSED_FOR_WINDOW
+    return (alone,) if is_known or (alone.code or 0) >= _BEYOND_HTTP else ()
 
 
 def _id_of(answer: Mapping[str, Any]) -> str | None:

@@ -66,6 +66,7 @@ class Try:
         code: of the failure, if it failed.
         failed: when a status told of the failure, and when that arrived; None: the answer did.
         answered: False where nobody knows what became of it.
+        heard: False where no answer came at all.
         source: who told of it: a log of requests, a ``sent`` status, or only its failure.
     """
 
@@ -77,6 +78,7 @@ class Try:
     code: int | None = None
     failed: tuple[datetime, datetime] | None = None
     answered: bool = True
+    heard: bool = True
     source: Source = "log"
 
     @property
@@ -140,9 +142,12 @@ class Story:
     _passed_over: Counter[str] = field(default_factory=Counter)
     _unjudged: list[tuple[str, str | None]] = field(default_factory=list)
     _inbound: list[tuple[CustomerMessage | CustomerCall, datetime]] = field(default_factory=list)
-    _failures: dict[str, tuple[SendFailed, datetime]] = field(default_factory=dict)
+    _failures: dict[tuple[str, str], list[tuple[SendFailed, datetime]]] = field(
+        default_factory=dict
+    )
     _statuses: list[tuple[TemplateStatus, datetime]] = field(default_factory=list)
     _reported: set[str] = field(default_factory=set)
+    _echoes: set[str] = field(default_factory=set)
     _same: dict[str, str] = field(default_factory=dict)
 
     def learn(self, values: Iterable[Value], arrived: datetime | None) -> None:
@@ -161,7 +166,8 @@ class Story:
             elif isinstance(value, Sent):
                 self._sent(value, told)
             elif isinstance(value, SendFailed):
-                self._failures.setdefault(value.message_id, (value, arrived or value.at))
+                key = (value.number, value.message_id)
+                self._failures.setdefault(key, []).append((value, arrived or value.at))
             elif isinstance(value, TemplateStatus):
                 self._statuses.append((value, arrived or value.at))
             elif isinstance(value, SameContact):
@@ -173,7 +179,7 @@ class Story:
         source: Source = "status" if (fact.id, "sent") in told else "failure"
         if source == "failure" and (fact.id, "failed") not in told:
             # An echo: the window does not bind what is written in the WhatsApp Business app.
-            self.pass_over("messages sent from the WhatsApp Business app")
+            self._echoes.add(fact.id)
             return
         made = Try(fact.number, fact.contact, fact.message, fact.at, fact.id, source=source)
         self.tries.append(made)
@@ -247,16 +253,16 @@ class Story:
         """The sends with their failures; each as the source has it that tells most of it."""
         latest = self._latest()
         told: set[tuple[str, str]] = set()
-        for sent in sorted(self.tries, key=lambda each: _SOURCES.index(each.source)):
+        for sent in sorted(self.tries, key=lambda each: (_SOURCES.index(each.source), each.at)):
             if sent.id is None:
                 yield sent
                 continue
-            if (sent.number, sent.id) in told:
+            if (sent.number, sent.id) in told or sent.id in self._echoes:
                 continue
             told.add((sent.number, sent.id))
-            failed = self._failures.get(sent.id)
-            if failed is not None and sent.code is None:
-                event, arrived = failed
+            failures = self._failures.get((sent.number, sent.id))
+            if failures and sent.code is None:
+                event, arrived = min(failures, key=_arrived)  # the one learnt first counts
                 sent = replace(sent, code=event.code, failed=(event.at, arrived))
             if sent.source == "status" and sent.code not in REFUSAL_CODES:
                 key = (sent.number, self._who(sent.contact), sent.at)
@@ -279,10 +285,24 @@ class Story:
         """How many of what do not go into the scenario."""
         told = {sent.id for sent in self.tries if sent.id is not None}
         unjudged = [(reason, id_) for reason, id_ in self._unjudged if id_ not in told]
-        unknown = self._reported - told - {id_ for _, id_ in unjudged}
-        found = Counter({"sends of which no line tells what was sent": len(unknown)})
+        unknown = self._reported - told - self._echoes - {id_ for _, id_ in unjudged}
+        logged = [(sent.number, sent.id) for sent in self.tries if sent.id and sent.source == "log"]
+        found = Counter(
+            {
+                "sends of which no line tells what was sent": len(unknown),
+                "messages sent from the WhatsApp Business app": len(self._echoes),
+                "repeated lines of a send": len(logged) - len(set(logged)),
+                "further failures of a send that had failed": self._further_failures(),
+            }
+        )
         found.update(f"sends that no policy can judge ({reason})" for reason, _ in unjudged)
         return self._passed_over + found
+
+    def _further_failures(self) -> int:
+        """How many do not count; one that only came again is none."""
+        told = {(sent.number, sent.id) for sent in self.tries if sent.id not in self._echoes}
+        failures = [found for key, found in self._failures.items() if key in told]
+        return sum(len({event for event, _ in found}) - 1 for found in failures)
 
     def templates(self) -> dict[str, dict[str | None, str]]:
         """What was registered at first, by name and language; None as language is all."""
@@ -309,6 +329,10 @@ class Story:
         for sent, each in sends:
             if each in registered or each[0] in reported:  # else 132001 says that there is none
                 yield (sent.shows is None, sent.at), each, sent.shows or "approved"
+
+
+def _arrived(failure: tuple[SendFailed, datetime]) -> datetime:
+    return failure[1]
 
 
 def _is_told(value: Value, following: Value | None) -> bool:
@@ -352,7 +376,9 @@ def _turn(sent: Try, status: str, order: int) -> Happened:
 
 def _outcome(sent: Try) -> dict[str, Any]:
     if sent.open_question:
-        what = f"it failed with {sent.code}" if sent.answered else "it had no answer"
+        what = "its answer does not tell what became of it" if sent.heard else "it had no answer"
+        if sent.answered:
+            what = f"it failed with {sent.code}"
         return {"note": f"{what}, which says nothing of the window"}
     if sent.code in REFUSAL_CODES:
         return {"expect": {"allowed": "false", "error_code": "131047"}}

@@ -23,7 +23,11 @@ _PHONE: Final = re.compile("[0-9]{7,}")
     "--policy", "spec", default="cloud-api", show_default=True, metavar="SPEC",
     help="The policy that the scenario names, options too.",
 )  # fmt: skip
-def command(file: str, output: str | None, spec: str) -> None:
+@click.option(
+    "--account", metavar="ID",
+    help="The WhatsApp Business Account whose templates' statuses count; else any.",
+)  # fmt: skip
+def command(file: str, output: str | None, spec: str, account: str | None) -> None:
     """Make a scenario of FILE, whose expectations are what really happened.
 
     Each line of FILE is a JSON object: a webhook body; {"at", "body"}, with the instant at which
@@ -50,7 +54,7 @@ def command(file: str, output: str | None, spec: str) -> None:
     except OSError as error:
         raise click.ClickException(f"{file}: cannot be read: {error.strerror}") from None
     try:
-        story = read_lines(content, file)
+        story = read_lines(content, file, account)
     except BadLines as bad:
         click.echo("\n".join(bad.mistakes), err=True)
         raise click.ClickException("the file cannot be used, so nothing was written") from None

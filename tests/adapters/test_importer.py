@@ -19,6 +19,8 @@ from wa_sim.story import Story
 from wa_sim.story_text import scenario_text
 
 from tests.adapters.told import ANA, NAMES, NINE, NUMBER, delivery, fixture, message
+from wa_fsm import Sent
+from wa_fsm.adapters.webhooks import parse_webhook
 
 BEN = "4915550002"
 WA_SIM = str(Path(sysconfig.get_path("scripts")) / "wa-sim")
@@ -198,6 +200,68 @@ def test_what_says_nothing_of_the_window_is_only_asked() -> None:
     assert passes(*lines)
 
 
+def test_an_answer_that_tells_nothing_is_an_answer() -> None:
+    """A gateway's page, or words: no answer came only where the log says so."""
+    untold = '"its answer does not tell what became of it, which says nothing of the window"'
+    for response in ({"status": 502, "body": "<html>"}, "Internal Server Error", {"code": 502}, {}):
+        line = sent(NINE, None, number=NUMBER, response=response)
+        assert steps_of(line) == [f"contact: customer-1 ask: text note: {untold}"]
+
+
+@pytest.mark.parametrize("code", [470, 63016, 131047])
+def test_a_refusal_is_known_in_other_forms_than_graphs(code: int) -> None:
+    """The On-Premises API has `errors`, and Twilio a `code` that stands alone."""
+    alone = {"code": code, "message": "outside the window", "status": 400}
+    for response in ({"errors": [{"code": code, "title": "x"}]}, alone, {"body": alone}):
+        line = sent(NINE, None, number=NUMBER, response=response)
+        assert steps_of(line) == [
+            "contact: customer-1 business: text expect: {allowed: false, error_code: 131047}"
+        ]
+        assert passes(line)
+    other = sent(NINE, None, number=NUMBER, response={**alone, "code": 63003})
+    assert "it failed with 63003" in steps_of(other)[0]
+    taken = sent(NINE, "wamid.a", number=NUMBER)
+    taken["response"] |= alone
+    assert "expect: {allowed: true}" in steps_of(taken)[0]
+
+
+def test_of_several_failures_the_one_learnt_first_counts() -> None:
+    """Whatever the order of the lines; another one is counted, and not what came again."""
+    late = NINE + 25 * HOUR
+    second = timedelta(seconds=1)
+    refused = came(late + 10 * second, status(late, "wamid.b", "failed", errors=[REFUSED]))
+    other = status(late, "wamid.b", "failed", errors=[{"code": 131026}])
+    lost = came(late + 20 * second, other)
+    further = {"further failures of a send that had failed": 1}
+    for lines in ((refused, lost, refused), (lost, refused, lost)):
+        log = (OPENED, sent(late, "wamid.b"), *lines)
+        assert "expect: {allowed: false, error_code: 131047}" in steps_of(*log)[1]
+        assert passes(*log)
+        assert left_out(*log) == further
+    assert left_out(OPENED, sent(late, "wamid.b"), refused, refused) == {}
+
+
+def test_a_failure_is_that_of_its_own_number() -> None:
+    """An id counts together with the business number."""
+    elsewhere = status(NINE + HOUR, "wamid.a", "failed", errors=[REFUSED])
+    elsewhere = elsewhere.replace(NUMBER.encode(), b"200100301")
+    log = (OPENED, sent(NINE + HOUR, "wamid.a", number=NUMBER), elsewhere)
+    assert "expect: {allowed: true}" in steps_of(*log)[1]
+
+
+def test_a_status_of_another_accounts_template_is_no_step(tmp_path: Path) -> None:
+    """With `account` it is a notice, so the scenario does not blame the policy for it."""
+    other = json.loads(paused(NINE + HOUR))
+    other["entry"][0]["id"] = "B2"
+    lines = (OPENED, other, template(NINE + 2 * HOUR, "wamid.a"))
+    for account, verdict, notices in (("900", 0, 1), ("B2", 1, 0)):
+        out = tmp_path / f"{account}.yaml"
+        ended = run(tmp_path, jsonl(*lines), "--account", account, "-o", str(out))
+        assert ended.stderr.count("left out: 1 notices that move no window") == notices
+        told = subprocess.run([WA_SIM, "run", str(out)], capture_output=True, timeout=60)
+        assert told.returncode == verdict
+
+
 def test_templates_have_the_status_that_the_log_shows() -> None:
     """Paused by webhook, approved again, refused meanwhile: the scenario follows."""
     refused = {"error": {"code": 132015, "message": "paused"}}
@@ -342,6 +406,30 @@ def test_a_send_that_no_policy_can_judge_is_left_out_once() -> None:
     refused = status(NINE + HOUR, "wamid.d", "failed", errors=[REFUSED])
     assert left_out(OPENED, direct, refused) == {}
     assert len(steps_of(OPENED, direct, refused)) == 3
+
+
+def test_an_echo_is_counted_once_and_its_statuses_with_it() -> None:
+    """Nobody asked the policy, so no status of it makes it a send that must be allowed."""
+    echo = fixture("echo")
+    (id_,) = [v.id for v in parse_webhook(echo) if isinstance(v, Sent)]
+    price = {"pricing_model": "PMP", "category": "service"}
+    statuses = [
+        status(NINE + 30 * HOUR, id_, said, pricing=price) for said in ("delivered", "sent")
+    ]
+    lines = (OPENED, json.dumps(json.loads(echo)).encode())
+    once = {"messages sent from the WhatsApp Business app": 1}
+    for log in ((*lines, *statuses), (*statuses, *lines), (*lines, lines[1])):
+        assert left_out(*log) == once
+        assert len(steps_of(*log)) == 1
+
+
+def test_a_line_of_a_send_that_comes_again_is_counted() -> None:
+    """It is one step; its status is no other line of it."""
+    line = sent(NINE + HOUR, "wamid.a")
+    price = {"pricing_model": "PMP", "category": "service"}
+    log = (OPENED, line, line, status(NINE + HOUR, "wamid.a", "sent", pricing=price))
+    assert len(steps_of(*log)) == 2
+    assert left_out(*log) == {"repeated lines of a send": 1}
 
 
 def test_a_message_of_an_unknown_type_is_not_left_out() -> None:

@@ -119,13 +119,13 @@ def test_a_delivery_without_facts_needs_no_store(kind: Kind) -> None:
 
 
 def test_signed_bytes_that_are_no_json_are_the_applications_affair(kind: Kind) -> None:
-    """They are counted and handed on untouched."""
+    """They are counted, as that alone, and handed on untouched."""
     body = b"\x00 not json"
     app, middleware = kind.wrap(gatekeeper())
     headers = {"X-Hub-Signature-256": sign(body)}
     assert kind.call(middleware, body, headers=headers) == (200, b"from the app")
     assert app.bodies == [body]
-    assert middleware.counts["not_json"] == 1
+    assert middleware.counts == {"not_json": 1}
 
 
 def test_a_body_that_is_too_large_is_refused(kind: Kind) -> None:
@@ -328,6 +328,12 @@ def test_asgi_knows_its_path_below_a_mount() -> None:
     assert asgi(middleware, BODY, path="/webhook", root_path="/api")[0] == 403
     assert asgi(middleware, BODY, path="/other", root_path="/api")[0] == 200
     assert app.bodies == [BODY]
+    for path in ("/in/front/api/webhook", "http://here/api/webhook"):  # Quart cuts it off so
+        assert asgi(middleware, BODY, path=path, root_path="/api")[0] == 403
+    middleware.app.root_path = "/api"  # as `FastAPI(root_path=…)` has it
+    for path in ("/api/webhook", "/in/front/api/webhook"):
+        assert asgi(middleware, BODY, path=path)[0] == 403
+    assert app.bodies == [BODY]
     app, middleware = KINDS[0].wrap(gatekeeper(), path="/api/webhook")
     for path in ("/webhook", "/api/webhook", "/webhook\n"):  # hypercorn leaves the root out
         assert asgi(middleware, BODY, path=path, root_path="/api")[0] == 403
@@ -349,6 +355,29 @@ def test_asgi_awaits_a_listener_of_coroutines() -> None:
     assert app.saw == [["me 4"]]
     with pytest.raises(TypeError, match="`on_values`"):
         KINDS[1].wrap(gatekeeper(), on_values=listen)
+
+
+def test_asgi_what_a_listener_lets_be_cancelled_costs_nobody_a_delivery() -> None:
+    """Only where the request itself is cancelled it ends."""
+    starts: list[Any] = []
+
+    async def gives_up(_: Any) -> None:
+        waits_for = asyncio.get_running_loop().create_future()
+        waits_for.cancel()
+        await waits_for
+
+    async def waits(_: Any) -> None:
+        starts.append(asyncio.current_task())
+        starts[0].cancel()
+        await asyncio.sleep(60)
+
+    app, middleware = KINDS[0].wrap(gatekeeper(), on_values=gives_up)
+    assert asgi(middleware, BODY, headers=SIGNED)[0] == 200
+    assert app.bodies == [BODY]
+    app, middleware = KINDS[0].wrap(gatekeeper(), on_values=waits)
+    with pytest.raises(asyncio.CancelledError):
+        asgi(middleware, BODY, headers=SIGNED)
+    assert app.bodies == []
 
 
 def test_asgi_two_signatures_are_none() -> None:
@@ -380,6 +409,33 @@ def test_asgi_awaits_a_gate_of_coroutines() -> None:
     assert asgi(middleware, BODY, headers=SIGNED)[0] == 503
     with pytest.raises(TypeError, match="ASGI"):
         Wsgi(WsgiApp(), gate=asynchronous, app_secret=SECRET)
+
+
+class Traced:
+    """A gate of coroutines whose `record` does not look like one, as a tracer may leave it."""
+
+    def __init__(self, gate: Any) -> None:
+        self.inner = AsyncGatekeeper(gate)
+
+    def record(self, events: Any, arrived: Any = None) -> Any:
+        return self.inner.record(events, arrived)
+
+
+def test_a_gate_that_has_to_be_awaited_is_never_passed_over() -> None:
+    """ASGI awaits what a plain `record` returns, WSGI says that it cannot."""
+    gate = gatekeeper()
+    app, middleware = KINDS[0].wrap(gate)
+    middleware = Asgi(app, gate=Traced(gate), app_secret=SECRET)
+    assert asgi(middleware, BODY, headers=SIGNED)[0] == 200
+    assert app.saw == [[True, True]]
+    gate.store = DownStore(NINE)
+    assert asgi(middleware, BODY, headers=SIGNED)[0] == 503
+    assert middleware.counts == {"learnt": 1, "not_stored": 1}
+    behind = WsgiApp()
+    middleware = Wsgi(behind, gate=Traced(gatekeeper()), app_secret=SECRET)
+    with pytest.raises(TypeError, match="ASGI"):
+        wsgi(middleware, BODY, headers=SIGNED)
+    assert (behind.bodies, middleware.counts) == ([], {})
 
 
 # -- only WSGI -----------------------------------------------------------------------------------
@@ -414,6 +470,21 @@ def test_wsgi_leaves_nothing_that_was_not_read_here() -> None:
     middleware.app = reads_all
     assert wsgi(middleware, BODY, method="GET", length="")[0] == 200
     assert found == [b""]
+
+
+def test_wsgi_a_listener_that_has_to_be_awaited_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """At once where it shows, else with each delivery."""
+
+    class Listener:
+        async def __call__(self, values: Any) -> None:
+            raise AssertionError("nobody awaits it")
+
+    with pytest.raises(TypeError, match="`on_values`"):
+        KINDS[1].wrap(gatekeeper(), on_values=Listener())
+    app, middleware = KINDS[1].wrap(gatekeeper(), on_values=lambda values: Listener()(values))
+    assert wsgi(middleware, BODY, headers=SIGNED)[0] == 200
+    assert app.bodies == [BODY]
+    assert "only ASGI can await" in caplog.text
 
 
 def test_wsgi_bytes_that_are_no_text_make_no_way_round() -> None:

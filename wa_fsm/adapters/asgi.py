@@ -9,7 +9,6 @@ the same bytes. So the gate knows a message before the application answers it.
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any, TypeAlias
@@ -25,7 +24,6 @@ from wa_fsm.adapters.webhook_ear import (
     Ear,
     OnValues,
     Recorder,
-    learn,
     learn_async,
 )
 from wa_fsm.stores.base import StoreError
@@ -52,7 +50,7 @@ class WebhookMiddleware:
     Args:
         app: the application.
         gate: a Gatekeeper (called in a thread, so that it never blocks the loop), or one whose
-            ``record`` is a coroutine function.
+            ``record`` is a coroutine function or returns what can be awaited.
         app_secret: the app's secret, or several. Take it from the environment.
         path: of the webhook, this one alone; wrap once more where its handler has another too.
         verify_token: answers the handshake of a subscription here; None leaves it to the
@@ -60,8 +58,8 @@ class WebhookMiddleware:
         number: the business number of deliveries that name none.
         account: the WhatsApp Business Account whose templates' statuses are learnt; None: any.
         max_body: in bytes.
-        on_values: is given all values of a delivery once it is learnt, in the event loop. A
-            coroutine function is awaited.
+        on_values: is given all values of a delivery once it is learnt, in the event loop. What it
+            returns is awaited if it can be, also a task; the application waits meanwhile.
 
     Raises:
         ValueError: an empty secret or token.
@@ -82,7 +80,6 @@ class WebhookMiddleware:
     ) -> None:
         self.app = app
         self._ear = Ear(gate, app_secret, path, verify_token, number, account, max_body, on_values)
-        self._is_async = inspect.iscoroutinefunction(gate.record)
 
     @property
     def counts(self) -> Counter[str]:
@@ -137,11 +134,10 @@ class WebhookMiddleware:
             values = await asyncio.to_thread(ear.values, body, arrived)
         else:
             values = ear.values(body, arrived)
+        if values is None:
+            return None
         try:
-            if self._is_async:
-                await learn_async(ear, values, arrived)
-            else:
-                await asyncio.to_thread(learn, ear, values, arrived)
+            await learn_async(ear, values, arrived)
         except StoreError:
             ear.count("not_stored")
             return STORE_DOWN

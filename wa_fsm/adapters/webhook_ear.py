@@ -10,6 +10,7 @@ House rules:
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import posixpath
@@ -153,14 +154,14 @@ class Ear:
         found = clock() if callable(clock) else None
         return found if isinstance(found, datetime) else None
 
-    def values(self, body: bytes, arrived: datetime | None) -> list[Value]:
-        """What a body holds; nothing where it is no JSON, which is the application's affair."""
+    def values(self, body: bytes, arrived: datetime | None) -> list[Value] | None:
+        """What a body holds; None where it is no JSON, which is the application's affair."""
         try:
             return parse_webhook(body, number=self.number, account=self.account, arrived=arrived)
         except WebhookError as error:
             self.count("not_json")
             _log.warning("a signed delivery cannot be read: %s", error)
-            return []
+            return None
 
     def left_out(self, event: Learnt, error: Exception) -> None:
         """The gate takes the others of a delivery, and not this one."""
@@ -172,18 +173,24 @@ class Ear:
         self._count_learnt(values)
         if self._on_values is not None and values:
             try:
-                self._on_values(values)
+                if _is_lost(self._on_values(values)):
+                    _log.error("`on_values` returned a coroutine, which only ASGI can await")
             except Exception:  # a listener's fault must not cost the application its delivery
                 _log.exception("`on_values` failed")
 
     async def told_async(self, values: Sequence[Value]) -> None:
-        """As ``told``, for a listener that may be a coroutine function."""
+        """As ``told``; what the listener returns is awaited if it can be."""
         self._count_learnt(values)
         if self._on_values is not None and values:
             try:
                 heard = self._on_values(values)
                 if inspect.isawaitable(heard):
                     await heard
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise  # we are meant ourselves, and not only what the listener waited for
+                _log.exception("`on_values` was cancelled")
             except Exception:  # as above
                 _log.exception("`on_values` failed")
 
@@ -200,33 +207,61 @@ def learn(ear: Ear, values: Sequence[Value], arrived: datetime | None) -> None:
 
     Raises:
         StoreError: nothing was learnt.
+        TypeError: nor was it, as ``record`` has to be awaited.
     """
     events = learnt(values)
     if not events:
         return
     try:
-        ear.gate.record(events, arrived)
+        _record(ear, events, arrived)
     except ValueError:  # one of them cannot be, which must not cost the others
         for event in events:
             try:
-                ear.gate.record([event], arrived)
+                _record(ear, [event], arrived)
             except ValueError as error:
                 ear.left_out(event, error)
 
 
+def _record(ear: Ear, events: Sequence[Learnt], arrived: datetime | None) -> None:
+    if _is_lost(ear.gate.record(events, arrived)):
+        raise TypeError("the gate's `record` returned a coroutine; a gate of those is for ASGI")
+
+
 async def learn_async(ear: Ear, values: Sequence[Value], arrived: datetime | None) -> None:
-    """As ``learn``, of a gate whose ``record`` is a coroutine function."""
+    """As ``learn``, in the event loop and without blocking it. Raises StoreError."""
     events = learnt(values)
     if not events:
         return
     try:
-        await ear.gate.record(events, arrived)
+        await _record_async(ear, events, arrived)
     except ValueError:
         for event in events:
             try:
-                await ear.gate.record([event], arrived)
+                await _record_async(ear, [event], arrived)
             except ValueError as error:
                 ear.left_out(event, error)
+
+
+async def _record_async(ear: Ear, events: Sequence[Learnt], arrived: datetime | None) -> None:
+    record = ear.gate.record
+    if is_async(record):
+        await record(events, arrived)
+        return
+    done = await asyncio.to_thread(record, events, arrived)
+    if inspect.isawaitable(done):  # a plain function around a coroutine function, as decorators are
+        await done
+
+
+def is_async(call: object) -> bool:
+    """Whether it is a coroutine function, or an object that is called like one."""
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__)
+
+
+def _is_lost(returned: object) -> bool:
+    """Whether a call has only made what somebody would have to await."""
+    if inspect.iscoroutine(returned):
+        returned.close()  # else Python warns of it too, somewhere and some time later
+    return inspect.isawaitable(returned)
 
 
 def _plain(path: str) -> str:

@@ -47,12 +47,15 @@ _OF_SERVICE: Final = frozenset({"service", "group_service"})
 
 
 def statuses(walk: Walk, place: Place, value: object) -> None:
-    """Statuses of sends; those of calls stand in an array of the same name."""
+    """Statuses of sends; those of calls and payments stand in an array of the same name."""
     for path, status in place.each("statuses", value):
         if not isinstance(status, dict):
             walk.unrecognised(path, "the status is no object", status)
         elif place.field == "calls" or text(status.get("type")) == "call":
             _call_status(walk, place, path, status)
+        elif text(status.get("type")) == "payment" or mapping(status.get("payment")):
+            # Its id is that of the message that asks to pay, which did not fail with the payment.
+            walk.add(Notice(path, "statuses: payment", place.when(status), status))
         else:
             _status(walk, place, path, status)
 

@@ -8,7 +8,6 @@ the same bytes. So the gate knows a message before the application answers it.
 
 from __future__ import annotations
 
-import inspect
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -25,6 +24,7 @@ from wa_fsm.adapters.webhook_ear import (
     Ear,
     OnValues,
     Recorder,
+    is_async,
     learn,
 )
 from wa_fsm.stores.base import StoreError
@@ -72,9 +72,9 @@ class WebhookMiddleware:
         max_body: int = MAX_BODY,
         on_values: OnValues | None = None,
     ) -> None:
-        if inspect.iscoroutinefunction(gate.record):
+        if is_async(gate.record):
             raise TypeError("a gate with coroutines is for ASGI; give a `Gatekeeper`")
-        if inspect.iscoroutinefunction(on_values):
+        if is_async(on_values):
             raise TypeError("a coroutine function is for ASGI; give `on_values` a plain one")
         self.app = app
         self._ear = Ear(gate, app_secret, path, verify_token, number, account, max_body, on_values)
@@ -114,6 +114,8 @@ class WebhookMiddleware:
             return FORGED
         arrived = ear.now()
         values = ear.values(body, arrived)
+        if values is None:
+            return None
         try:
             learn(ear, values, arrived)
         except StoreError:
