@@ -208,7 +208,8 @@ class Gatekeeper:
             number: the business number that sends.
             contact: to whom, by any of their names.
             message: what.
-            also: other names by which the send itself addresses this contact: they are learnt.
+            also: other names by which the send itself addresses this contact. It may leave if it
+                may be sent to one of them; that they are one contact is learnt when it is sent.
             again: an attempt at the same message, that did not succeed: both count as one.
 
         Raises:
@@ -238,12 +239,6 @@ class Gatekeeper:
         self.decisions.note(entry.row("refused" if mode == "enforce" else ""))
         return decision
 
-    def same(self, number: str, names: Sequence[str]) -> None:
-        """Learn that these kept names are one contact, unless that is known."""
-        if not set(names) <= set(self._folds.of(number, names[0]).names):
-            links = [Link("same", names[0], other) for other in names[1:]]
-            self.store.write(Batch(links=links))
-
     def decide_now(self, number: str, name: str, message: Message, now: datetime) -> Decision:
         """The decision of a send that leaves now; `name` is in the form that is kept."""
         return self._decide(number, name, message, now, None)
@@ -251,8 +246,11 @@ class Gatekeeper:
     def record_sent(
         self, fact: Sent, left: datetime, row: LogRow, names: Iterable[str] = ()
     ) -> None:
-        """Write a send, its log entry and the names that its answer gives, all or nothing."""
-        others = dict.fromkeys(self.name_of(name) for name in names)
+        """Write a send, its log entry and the contact's names, all or nothing.
+
+        Names are in the form that is kept.
+        """
+        others = dict.fromkeys(names)
         links = [Link("same", fact.contact, each) for each in others if each != fact.contact]
         log = [row] if self.decisions.kept else []
         self.store.write(Batch([fact_of(fact, fact.contact, left, 0)], links, log=log))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from wa_fsm.decision import Decision
 from wa_fsm.decisionlog import Entry
 from wa_fsm.events import Message, Sent, text_field
-from wa_fsm.stores.base import StoreError
+from wa_fsm.stores.base import WINDOW_REFUSALS, StoreError
 
 if TYPE_CHECKING:
     from wa_fsm.gatekeeper import Gatekeeper
@@ -56,24 +55,44 @@ class Sending:
         self._message = message
         # An attempt that the store kept from being decided has no entry: the one before it counts.
         self._again: Entry | None = None if again is None else getattr(again, "entry", again._again)
+        self._may_have_left = again is not None and again.may_have_left
         self.outcome = ""
+
+    @property
+    def may_have_left(self) -> bool:
+        """Whether of this attempt, or of one before it, nobody knows what became of it."""
+        return self._may_have_left or self.outcome == "unknown"
 
     def __enter__(self) -> Self:
         gate = self._gate
-        if len(self._names) > 1:
-            with suppress(StoreError):  # then the question below says so
-                gate.same(self._number, self._names)
         self.left = gate.now()
-        self.decision = gate.decide_now(self._number, self._contact, self._message, self.left)
+        self.decision = self._decided()
         mode = gate.mode(self._number)
+        refused = not self.decision.allowed and mode == "enforce"
+        # What may have left is not taken back by a refusal of the next attempt, nor by a store
+        # that was down for one.
+        apart = refused and (self._may_have_left or self.decision.reason == "store_unavailable")
+        again = None if apart else self._again
         self.entry: Entry = gate.decisions.entry(
-            self.left, self._number, self._contact, self.decision, mode, "sending", self._again
+            self.left, self._number, self._contact, self.decision, mode, "sending", again
         )
-        if not self.decision.allowed and mode == "enforce":
+        if refused:
             self.outcome = "refused"
             gate.decisions.note(self.entry.row("refused"))
             raise SendRefused(self.decision)
         return self
+
+    def _decided(self) -> Decision:
+        """By the first name that may be sent to: which of them are one contact the answer tells."""
+        first: Decision | None = None
+        for name in self._names:
+            decision = self._gate.decide_now(self._number, name, self._message, self.left)
+            if decision.allowed:
+                self._contact = name
+                return decision
+            first = first or decision
+        assert first is not None
+        return first
 
     def sent(self, message_id: str, wa_id: str | None = None, *others: str) -> None:
         """It left: from now on it is a fact.
@@ -94,12 +113,15 @@ class Sending:
         id_ = gate.id_of(message_id)
         fact = Sent(self._number, self._contact, self.decision.at, id_, self._message)
         row = self.entry.row("sent", id_)
-        gate.record_sent(fact, self.left, row, others if wa_id is None else (wa_id, *others))
+        told = map(gate.name_of, others if wa_id is None else (wa_id, *others))
+        gate.record_sent(fact, self.left, row, (*self._names, *told))
         self.outcome = "sent"
         gate.decisions.tell([row])
 
     def failed(self, code: int | None = None) -> None:
         """It did not leave, or WhatsApp refused it at once: no fact.
+
+        Where an attempt before it may have left, the message stays ``unknown``.
 
         Args:
             code: WhatsApp's error code, where there is one.
@@ -109,7 +131,10 @@ class Sending:
             RuntimeError: it was settled already.
         """
         self._still_open()
-        self._settle("failed" if code is None else f"failed {code}")
+        outcome = "failed" if code is None else f"failed {code}"
+        # That no window was open tells of the attempt before, too. Any other failure does not.
+        unknown = self._may_have_left and outcome not in WINDOW_REFUSALS
+        self._settle("unknown" if unknown else outcome)
 
     def _still_open(self) -> None:
         if self.outcome:

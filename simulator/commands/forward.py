@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -238,7 +239,7 @@ def _in_time(items: Sequence[Item], speed: float | None) -> None:
 def _printed(run: Run, items: Sequence[Item], base_url: str) -> None:
     from ..forward import refusal
 
-    sends = 0
+    address, sends = _shown_address(base_url), 0
     for item in items:
         _head(run, item)
         if item.body is None:
@@ -246,12 +247,24 @@ def _printed(run: Run, items: Sequence[Item], base_url: str) -> None:
             continue
         sends += 1
         body = {"messaging_product": "whatsapp", "recipient_type": "individual", **item.body}
-        click.echo(f"  POST {base_url.rstrip('/')}/{item.number}/messages")
+        click.echo(f"  POST {address}/{item.number}/messages")
         click.echo(f"  {json.dumps(body, ensure_ascii=False)}")
         if item.lacks:
             click.echo(f"  needs --content for `{item.step.id}` or `{item.lacks}`")
     refused = len(items) - sends
     click.echo(f"{sends} to send, {refused} not sent; these are only shown (--live sends)")
+
+
+def _shown_address(base_url: str) -> str:
+    """The address without what stands before an `@` in it: that may be a password."""
+    try:
+        parts = urlsplit(base_url)
+        whole = parts.hostname and parts.scheme in ("http", "https")
+    except ValueError:
+        whole = None
+    if not whole or parts.query or parts.fragment:
+        raise click.UsageError("--base-url is no address; expected one such as the default")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
 
 def _head(run: Run, item: Item) -> None:
@@ -307,8 +320,8 @@ def _sender_maker(base_url: str) -> Any:
     from wa_fsm.gatekeeper import Gatekeeper
 
     try:
-        from wa_fsm.adapters.bearer import TOKEN, Bearer, client
-        from wa_fsm.adapters.sender import CloudApiSender, address_of
+        from wa_fsm.adapters.bearer import TOKEN, Bearer, address_of, client
+        from wa_fsm.adapters.sender import CloudApiSender
     except ImportError:
         raise click.ClickException("--live needs httpx: pip install httpx") from None
     try:

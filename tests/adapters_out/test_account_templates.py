@@ -8,6 +8,7 @@ import traceback
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.adapters_out.conftest import ANA, NINE, NUMBER
@@ -83,6 +84,21 @@ def test_a_template_is_known_by_name_and_language(account: AccountTemplates) -> 
     assert status(account, "hello", "en-US") == "approved"
     assert status(account, "hello", "fr") is None
     assert status(account, "hello", None) == "approved"
+
+
+def test_what_direct_send_made_is_asked_for_and_passed_over(clock: ManualClock) -> None:
+    """WhatsApp tells only the fields that are asked for, and refuses such a template by name."""
+    listed = [entry("mine", "APPROVED", source="MANUAL"),
+              entry("auto", "APPROVED", source="AUTO_GENERATED")]  # fmt: skip
+
+    def tell(request: httpx.Request) -> httpx.Response:
+        asked = request.url.params["fields"].split(",")
+        told = [{key: each[key] for key in asked if key in each} for each in listed]
+        return httpx.Response(200, json={"data": told})
+
+    transport = httpx.MockTransport(tell)
+    with AccountTemplates(WABA, token=SECRET, now=clock, transport=transport) as account:
+        assert [status(account, name) for name in ("mine", "auto")] == ["approved", None]
 
 
 def test_it_is_a_registry(account: AccountTemplates) -> None:

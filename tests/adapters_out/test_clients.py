@@ -13,7 +13,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import aiohttp
@@ -38,6 +38,7 @@ from urllib3.util.retry import Retry
 
 from tests.adapters_out.conftest import ANA, BOB, NINE, NUMBER, gate_at, outcomes, sent_ids
 from tests.adapters_out.loopback import Loopback
+from tests.stores.faults import unused_port
 from wa_fsm import CustomerMessage
 from wa_fsm.adapters.aiohttp import gate_middleware
 from wa_fsm.adapters.httpx import AsyncGateTransport, GateTransport
@@ -337,12 +338,45 @@ def test_requests_tells_only_of_its_last_try(gate: Gatekeeper, tries: int, insta
         session.mount("http://", inner if installed else GateAdapter(gate, inner))
         thread = threading.Thread(target=once)
         thread.start()
-        for _ in range(2):
+        for number in range(2):
+            body = {"biz_opaque_callback_data": str(number), **text(ANA)}
             with pytest.raises(requests.ConnectionError):
-                session.post(f"http://127.0.0.1:{port}/v24.0/{NUMBER}/messages", json=text(ANA))
+                session.post(f"http://127.0.0.1:{port}/v24.0/{NUMBER}/messages", json=body)
             thread.join()
-    # Both calls are attempts at one message, so one entry: that of the second, to a dead server.
-    assert outcomes(gate) == ["unknown" if tries > 1 else "failed"]
+    # The second message went to a dead server.
+    assert outcomes(gate) == ["unknown", "unknown" if tries > 1 else "failed"]
+
+
+class TriesTwice(HTTPAdapter):
+    """Sends again by itself, and tells of the last time only."""
+
+    def send(self, *args: Any, **options: Any) -> requests.Response:
+        with suppress(requests.ConnectionError):
+            return super().send(*args, **options)
+        return super().send(*args, **options)
+
+
+def test_an_adapter_of_ones_own_is_not_believed_that_nothing_left(gate: Gatekeeper) -> None:
+    """It may have tried before, and that attempt have left."""
+    with requests.Session() as session:
+        session.mount("http://", GateAdapter(gate, TriesTwice()))
+        with pytest.raises(requests.ConnectionError):
+            session.post(
+                f"http://127.0.0.1:{unused_port()}/v24.0/{NUMBER}/messages", json=text(ANA)
+            )
+    assert outcomes(gate) == ["unknown"]
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_requests_reads_bytes_of_any_kind(graph: Loopback, gate: Gatekeeper, kind: Any) -> None:
+    """At a door they are decided; elsewhere a send among them does not pass."""
+    said = [kind(json.dumps(text(each)).encode()) for each in (ANA, BOB)]
+    with requests.Session() as session:
+        session.mount("http://", GateAdapter(gate))
+        codes = [session.post(url(graph), data=each).status_code for each in said]
+        codes.append(session.post(f"{graph.url}/v24.0/me/messages", data=said[1]).status_code)
+    assert codes == [200, 400, 400]
+    assert len(graph.log) == 1
 
 
 # -- aiohttp and waba-sdk ------------------------------------------------------------------------

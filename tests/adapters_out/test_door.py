@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ import requests
 from tests.adapters_out.bodies import BSUID, GROUP, to
 from tests.adapters_out.conftest import ANA, BOB, NINE, NUMBER, gate_at, outcomes, sent_ids
 from tests.adapters_out.loopback import Loopback, error
+from tests.stores.faults import unused_port
 from wa_fsm import CustomerMessage, FreeForm, Sent
 from wa_fsm.adapters.classify import Send
 from wa_fsm.adapters.door import Door, Ticket
@@ -85,6 +88,26 @@ def test_both_names_of_a_send_are_one_contact(graph: Loopback, gate: Gatekeeper)
     del graph.log[:]
     body = {k: v for k, v in text(recipient=BSUID).items() if k != "to"}
     assert post(graph, gate, body).status_code == 200
+
+
+@pytest.mark.parametrize("answer", [None, (400, error(131009))])
+def test_a_send_that_was_not_taken_makes_nobody_one(
+    graph: Loopback, gate: Gatekeeper, answer: Any
+) -> None:
+    """Refused here or by WhatsApp: its two names stay two contacts, with a window each."""
+    gate.record(CustomerMessage(NUMBER, BSUID, NINE, "wamid.b"))
+    both = text(BOB, recipient=BSUID)
+    if answer is None:
+        both |= {
+            "type": "template",
+            "template": {"name": "nobody_knows", "language": {"code": "de"}},
+        }
+    else:
+        graph.script.append(answer)
+    assert post(graph, gate, both).status_code == 400
+    assert gate.history(NUMBER, BOB).names == (BOB,)
+    assert post(graph, gate, text(BOB)).status_code == 400
+    assert len(graph.log) == (0 if answer is None else 1)
 
 
 def test_a_group_is_no_person(graph: Loopback, gate: Gatekeeper) -> None:
@@ -162,6 +185,58 @@ def test_an_odd_code_is_no_error(graph: Loopback, gate: Gatekeeper, code: bytes)
     graph.script.append((400, b'{"error":{"message":"x","code":' + code + b"}}"))
     assert post(graph, gate, text()).status_code == 400
     assert outcomes(gate)[0].startswith("failed")
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ((400, error(131026)), "unknown"),
+        ((400, error(131047)), "failed 131047"),
+        ("down", "unknown"),
+    ],
+)
+def test_what_may_have_left_stays_unknown_when_its_retry_fails(
+    graph: Loopback, gate: Gatekeeper, second: Any, told: str
+) -> None:
+    """Only that no window was open tells of the attempt before, too."""
+    graph.script.extend(["drop", second])
+    dead = f"http://127.0.0.1:{unused_port()}"
+    with httpx.Client(transport=GateTransport(gate)) as client:
+        for base in (graph.url, dead if second == "down" else graph.url):
+            with suppress(httpx.TransportError):
+                client.post(f"{base}/v24.0/{NUMBER}/messages", json=text())
+    assert len(graph.log) == (1 if second == "down" else 2)
+    assert outcomes(gate) == [told]
+    assert gate.report() == {(NUMBER, "enforce", "window_open"): 1}
+
+
+def test_a_refused_retry_takes_nothing_back(
+    graph: Loopback, gate: Gatekeeper, clock: ManualClock
+) -> None:
+    """The window ended between two attempts: the first one may have left all the same."""
+    clock.move_to(NINE + timedelta(hours=23) - timedelta(seconds=5))
+    graph.script.append("drop")
+    with httpx.Client(transport=GateTransport(gate)) as client:
+        url = f"{graph.url}/v24.0/{NUMBER}/messages"
+        with pytest.raises(httpx.TransportError):
+            client.post(url, json=text())
+        clock.advance(timedelta(seconds=10))
+        assert client.post(url, json=text()).status_code == 400
+    assert outcomes(gate) == ["unknown", "refused"]
+    assert sum(gate.report().values()) == 2
+
+
+@pytest.mark.parametrize("first", [(500, error(135000)), (429, {}), (425, {}), (408, {})])
+def test_what_clients_try_again_by_its_status_counts_once(
+    graph: Loopback, gate: Gatekeeper, first: Any
+) -> None:
+    """They look at the status alone, whatever code of WhatsApp's stands in the answer."""
+    graph.script.append(first)
+    url = f"{graph.url}/v24.0/{NUMBER}/messages"
+    with httpx.Client(transport=GateTransport(gate)) as client:
+        codes = [client.post(url, json=text()).status_code for _ in range(2)]
+    assert codes == [first[0], 200]
+    assert outcomes(gate) == ["sent"]
 
 
 def test_another_message_counts_for_itself(graph: Loopback, gate: Gatekeeper) -> None:
@@ -283,6 +358,18 @@ def test_a_store_that_is_down_between_attempts_counts_none(
     assert len(graph.sends) == 2
     assert outcomes(gate) == ["sent"]
     assert gate.report() == {(NUMBER, "enforce", "window_open"): 1}
+
+
+def test_a_store_whose_failure_refuses_parts_no_message(
+    graph: Loopback, clock: ManualClock
+) -> None:
+    """With ``on_store_error="refuse"`` the refusals count for themselves, the attempts as one."""
+    gate, store = failing(clock, on_store_error="refuse")
+    graph.script.append((503, error(131016)))
+    assert tried_four_times(graph, gate, store) == [503, 503, 503, 200]
+    assert sorted(outcomes(gate)) == ["refused", "sent"]
+    reasons = {reason: count for (_, _, reason), count in gate.report().items()}
+    assert reasons == {"window_open": 1, "store_unavailable": 2}
 
 
 def tried_four_times(graph: Loopback, gate: Gatekeeper, store: Failing) -> list[int]:
@@ -440,6 +527,31 @@ def test_a_slow_store_does_not_block_the_loop(graph: Loopback, clock: ManualCloc
             return ticks
 
     assert asyncio.run(ticking()) > 15
+
+
+def test_what_was_begun_is_ended_though_the_loop_ends(gate: Gatekeeper) -> None:
+    """One send fails and ends the loop: what became of the others is kept for all that."""
+    door, go_on, kept = Door(gate), threading.Event(), list[int]()
+
+    def keep(number: int) -> None:
+        go_on.wait(10)
+        kept.append(number)
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as others:
+            for number in range(40):
+                others.create_task(door.call(keep, number))
+            await asyncio.sleep(0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup, match="unhandled"):
+        asyncio.run(main())
+    go_on.set()
+    for _ in range(300):  # threads that nobody can join any more are given a while
+        if len(kept) == 40:
+            break
+        time.sleep(0.1)
+    assert sorted(kept) == list(range(40))
 
 
 def test_a_cancelled_send_is_unknown(graph: Loopback, gate: Gatekeeper) -> None:

@@ -59,9 +59,9 @@ def gate_middleware(
             content = await response.read()
         except BaseException as error:
             left = not isinstance(error, _NEVER_LEFT)
-            await asyncio.shield(door.call(entered.lost, left=left))
+            await door.call(entered.lost, left=left)
             raise
-        await asyncio.shield(door.call(entered.came_back, response.status, content))
+        await door.call(entered.came_back, response.status, content)
         response.content = _stream(content)
         return response
 

@@ -1,14 +1,16 @@
-"""The token of the account, and who sends with it: it stands in no log or exception."""
+"""Where our own requests go, and the token of the account: it stands in no log or exception."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Generator
 from typing import Any, Final
 
 import httpx
 
 TOKEN: Final = "WHATSAPP_TOKEN"
+BASE_URL: Final = "https://graph.facebook.com/v24.0"
 
 
 class Bearer(httpx.Auth):
@@ -58,3 +60,32 @@ def client(**options: Any) -> httpx.Client:
             " expected one such as http://proxy.example:3128, or socks5:// with"
             " `pip install 'httpx[socks]'`"
         ) from None
+
+
+def address_of(base_url: str) -> str:
+    """The address of an API, without a slash at its end.
+
+    Raises:
+        ValueError: nothing can be sent there.
+    """
+    try:
+        url = httpx.URL(base_url)
+        whole = url.host.encode("idna") and url.scheme in ("http", "https")
+    except (httpx.InvalidURL, ValueError):  # `encode`, as the resolver does it later
+        whole = False
+    if not whole or (url.port or 0) > 65535 or "?" in base_url or "#" in base_url:
+        secret = any(mark in base_url for mark in "@?#")  # a password, or a token
+        shown = "it" if secret else f"`{base_url}`"
+        raise ValueError(f"{shown} is no address; expected one such as `{BASE_URL}`")
+    return base_url.rstrip("/")
+
+
+def id_of_path(id_: str) -> str:
+    """An id of WhatsApp's, which becomes a part of an address.
+
+    Raises:
+        ValueError: it cannot be one.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", id_):
+        raise ValueError(f"{id_!r} is no id of WhatsApp's; expected digits")
+    return id_

@@ -30,10 +30,14 @@ class Twice(ValueError):
 
 def query_of(url: str) -> dict[str, str]:
     """The parameters in a URL."""
+    return dict(_query(url))
+
+
+def _query(url: str) -> list[tuple[str, str]]:
     try:
-        return dict(parse_qsl(urlsplit(url).query)) if "?" in url else {}
+        return parse_qsl(urlsplit(url).query) if "?" in url else []
     except ValueError:
-        return {}
+        return []
 
 
 def fields_of(url: str, body: Body) -> Fields | None:
@@ -124,7 +128,7 @@ _LAST: Final = _Reader(dict)
 
 
 def _fields(url: str, body: Body, reader: _Reader) -> Fields | None:
-    query = query_of(url)
+    query = reader.of_form(_query(url))
     if isinstance(body, Mapping):
         return {**query, **body}
     if body is None:

@@ -30,6 +30,7 @@ from wa_fsm.adapters.bodies import (
     readings,
 )
 from wa_fsm.events import FREE_FORM_KINDS, FreeForm, Message, Template
+from wa_fsm.identity import canonical
 
 Category: TypeAlias = Literal["utility", "authentication"]
 MisfitReason: TypeAlias = Literal["category_not_allowed", "unreadable_body", "unrecognised_send"]
@@ -297,7 +298,7 @@ def _names(fields: Mapping[str, Any]) -> tuple[str, ...]:
         if isinstance(value, bool) or not isinstance(value, (str, int)):
             return ()
         name = str(value).strip()
-        if not name or not name.isprintable():
+        if not name or not canonical(name).isprintable():
             return ()
         names.append(name)
     return tuple(dict.fromkeys(names))

@@ -13,7 +13,6 @@ House rules:
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 import threading
@@ -43,8 +42,8 @@ AGAIN: Final = timedelta(minutes=10)
 
 _KEPT: Final = 4096
 _PAID: Final = 100  # debts with one send, so that none waits for all of them
-# By these a client sends the same body again: to another place, or with another token.
-_SAME_AGAIN: Final = (307, 308, 401)
+# By these a client sends the same body again: to another place, with another token, or later.
+_SAME_AGAIN: Final = (307, 308, 401, 408, 425, 429)
 _log: Final = logging.getLogger("wa_fsm.adapters")
 
 
@@ -85,7 +84,7 @@ class Ticket:
             content: the body, decoded.
         """
         outcome = self._door.dialect.outcome(status, content)
-        self.settle(outcome, again=status in _SAME_AGAIN)
+        self.settle(outcome, again=status in _SAME_AGAIN or status >= 500)
         return outcome
 
     def settle(self, outcome: Outcome, *, again: bool = False) -> None:
@@ -137,8 +136,9 @@ class Door:
     """
 
     def __init__(self, gate: AnyGate, dialect: Dialect | None = None) -> None:
-        self._async = gate if isinstance(gate, AsyncGatekeeper) else None
-        self.gate = gate.gate if isinstance(gate, AsyncGatekeeper) else gate
+        # Its threads end what they have begun, also when the event loop is gone.
+        self._async = gate if isinstance(gate, AsyncGatekeeper) else AsyncGatekeeper(gate)
+        self.gate = self._async.gate
         self.dialect: Dialect = dialect if dialect is not None else Graph()
         self._lock = threading.Lock()
         self._attempts: OrderedDict[bytes, Sending] = OrderedDict()
@@ -187,10 +187,13 @@ class Door:
         sending = self.gate.sending(number, names[0], found.message, also=names[1:], again=before)
         try:
             sending.__enter__()
+        except SendRefused as refused:
+            if refused.decision.reason == "store_unavailable":
+                self._undecided(found, body, before)
+            raise
         except StoreError:
             if self.gate.mode(number) == "enforce":
-                if before is not None:
-                    self.remember(_key(found, body), before)
+                self._undecided(found, body, before)
                 raise
             return Ticket(self, found)
         return Ticket(self, found, sending, body)
@@ -210,6 +213,11 @@ class Door:
         with self._lock:
             found = self._attempts.pop(_key(send, body), None)
         return found if found is not None and self.gate.now() - found.left <= AGAIN else None
+
+    def _undecided(self, send: Send, body: Body, before: Sending | None) -> None:
+        """An attempt that nobody could decide parts no message in two."""
+        if before is not None:
+            self.remember(_key(send, body), before)
 
     def remember(self, key: bytes, sending: Sending) -> None:
         """Keep an attempt, for the one that a client may make after it."""
@@ -259,10 +267,11 @@ class Door:
             _log.error("logging a failed send failed: %s", type(error).__name__)
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work` in another thread, so that the event loop goes on."""
-        if self._async is not None:
-            return await self._async.call(work, *args, **kwargs)
-        return await asyncio.to_thread(work, *args, **kwargs)
+        """Run `work` in another thread, so that the event loop goes on.
+
+        Whoever awaits this has begun it, and it comes to its end even if they are cancelled.
+        """
+        return await self._async.call(work, *args, **kwargs)
 
 
 def _key(send: Send, body: Body) -> bytes:

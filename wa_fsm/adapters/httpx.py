@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterable, Collection, Iterable
 from typing import cast
 
@@ -109,12 +108,12 @@ class AsyncGateTransport(httpx.AsyncBaseTransport):
         except BaseException as error:
             await self._lost(entered, error)
             raise
-        await asyncio.shield(door.call(entered.came_back, response.status_code, content))
+        await door.call(entered.came_back, response.status_code, content)
         return response
 
     async def _lost(self, ticket: Ticket, error: BaseException) -> None:
         left = not _never_left(self._inner, error)
-        await asyncio.shield(self.door.call(ticket.lost, left=left))
+        await self.door.call(ticket.lost, left=left)
 
     async def aclose(self) -> None:
         """Close what sends. The gate stays open."""

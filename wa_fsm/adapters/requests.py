@@ -65,7 +65,8 @@ class GateAdapter(BaseAdapter):
         self, request: requests.PreparedRequest, *args: Any, **options: Any
     ) -> requests.Response:
         """Send, or answer in WhatsApp's place."""
-        once = _tries_once(self._inner)
+        # An adapter of another make may try again by itself, as one of urllib3's retries does.
+        once = type(self._inner) is HTTPAdapter and _tries_once(self._inner)
         response = gated(self.door, self._inner.send, once, request, *args, **options)
         return _by(self, response)
 
@@ -175,6 +176,8 @@ def gated(
 
 def _body(body: Any) -> Body:
     """The body where it can be looked at without using it up."""
+    if isinstance(body, (bytearray, memoryview)):
+        return bytes(body)
     return body if isinstance(body, (bytes, str)) else b"" if body is None else None
 
 

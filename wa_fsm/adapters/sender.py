@@ -16,11 +16,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Literal, Self
 
 import httpx
 
-from wa_fsm.adapters.bearer import Bearer, client
+from wa_fsm.adapters.bearer import BASE_URL, Bearer, address_of, client, id_of_path
 from wa_fsm.adapters.classify import Category, Misfit, NotASend, Send
 from wa_fsm.adapters.door import Door, Ticket
 from wa_fsm.adapters.graph import Failed, Graph, Outcome, Unknown, Went, addressed, outcome_of
@@ -30,8 +30,6 @@ from wa_fsm.gatekeeper import Gatekeeper
 from wa_fsm.identity import canonical
 from wa_fsm.sending import SendRefused
 from wa_fsm.stores.base import StoreError
-
-BASE_URL: Final = "https://graph.facebook.com/v24.0"
 
 MediaKind = Literal["image", "video", "audio", "document", "sticker"]
 
@@ -95,7 +93,8 @@ class CloudApiSender:
         jitter: see ``back_off``.
 
     Raises:
-        ValueError: there is no token, `base_url` is no address, or `tries` is less than one.
+        ValueError: there is no token, `number` is no id, `base_url` is no address, or `tries` is
+            less than one.
     """
 
     def __init__(
@@ -116,7 +115,7 @@ class CloudApiSender:
         if tries < 1:
             raise ValueError(f"`tries` is at least 1, got {tries}")
         self.number = number
-        self._url = f"{address_of(base_url)}/{number}/messages"
+        self._url = f"{address_of(base_url)}/{id_of_path(number)}/messages"
         self._door, self._tries = Door(gate, Graph(direct_send=direct_send)), tries
         self._pair = PairRate(clock, sleep)
         self._sleep, self._jitter = sleep, jitter
@@ -281,23 +280,6 @@ class CloudApiSender:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def address_of(base_url: str) -> str:
-    """The address of an API, without a slash at its end.
-
-    Raises:
-        ValueError: nothing can be sent there.
-    """
-    try:
-        url = httpx.URL(base_url)
-        whole = url.host.encode("idna") and url.scheme in ("http", "https")
-    except (httpx.InvalidURL, ValueError):  # `encode`, as the resolver does it later
-        whole = False
-    if not whole or (url.port or 0) > 65535 or "?" in base_url or "#" in base_url:
-        shown = "it" if "@" in base_url else f"`{base_url}`"  # there may be a password in it
-        raise ValueError(f"{shown} is no address; expected one such as `{BASE_URL}`")
-    return base_url.rstrip("/")
 
 
 def _reached(outcome: Outcome) -> bool:

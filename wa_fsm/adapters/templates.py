@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from wa_fsm.adapters.bearer import Bearer, client
+from wa_fsm.adapters.bearer import BASE_URL, Bearer, address_of, client, id_of_path
 from wa_fsm.clock import Clock, system_clock
 from wa_fsm.durations import parse_duration
 from wa_fsm.events import (
@@ -37,7 +37,6 @@ from wa_fsm.registry import Registry
 from wa_fsm.stores.base import Status, StoreUnavailable
 from wa_fsm.templates import Templates, plain_language
 
-BASE_URL: Final = "https://graph.facebook.com/v24.0"
 _AGAIN: Final = timedelta(minutes=1)
 _SOON: Final = timedelta(seconds=5)  # the pause while there is no reading that could hold
 _MOST_PAGES: Final = 1000
@@ -65,7 +64,8 @@ class AccountTemplates:
         page: how many templates to ask for at once.
 
     Raises:
-        ValueError: there is no token, or the environment names a proxy that cannot be.
+        ValueError: there is no token, `waba` is no id, `base_url` is no address, or the environment
+            names a proxy that cannot be.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class AccountTemplates:
         page: int = 250,
     ) -> None:
         self.waba = waba
-        self._url = f"{base_url.rstrip('/')}/{waba}/message_templates"
+        self._url = f"{address_of(base_url)}/{id_of_path(waba)}/message_templates"
         self._max_age = parse_duration(max_age) if isinstance(max_age, str) else max_age
         self._now, self._page = now, page
         self._client = client(auth=Bearer(token), transport=transport, timeout=timeout)
@@ -146,7 +146,7 @@ class AccountTemplates:
 
     def _get(self, cursor: str) -> tuple[list[Any], str]:
         """The entries of one page, and the cursor of the next."""
-        params = {"fields": "name,language,status,category", "limit": str(self._page)}
+        params = {"fields": "name,language,status,category,source", "limit": str(self._page)}
         if cursor:
             params["after"] = cursor
         try:
@@ -155,7 +155,7 @@ class AccountTemplates:
             if isinstance(body, dict) and isinstance(body.get("data"), list):
                 return body["data"], _next_cursor(body)
             why = f"HTTP {response.status_code}"
-        except (httpx.HTTPError, ValueError, KeyError, RecursionError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, RecursionError) as error:
             why = type(error).__name__
         raise TemplatesUnavailable(f"the templates of account {self.waba} cannot be read: {why}")
 

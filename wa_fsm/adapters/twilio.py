@@ -10,7 +10,6 @@ known by its ContentSid.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Collection, Mapping
@@ -194,10 +193,10 @@ class AsyncGateHttpClient(AsyncHttpClient):  # type: ignore[misc]  # as above
         try:
             response = await self._inner.request(method, url, params, data, *args, **options)
         except BaseException:
-            await asyncio.shield(door.call(entered.lost))
+            await door.call(entered.lost)
             raise
         content = response.text.encode()
-        await asyncio.shield(door.call(entered.came_back, response.status_code, content))
+        await door.call(entered.came_back, response.status_code, content)
         return response
 
 
