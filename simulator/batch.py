@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 from .files import Found
-from .mistakes import Mistake
+from .mistakes import Mistake, printable
 from .outcome import Run
 from .policy_file import from_spec
 from .reports import Reporter
@@ -133,6 +133,8 @@ def _copy(found: Found, cases: Sequence[Case], runs: Sequence[Run], ran: Ran) ->
 
     to = copy_name(found.path)
     try:
+        if not os.path.isfile(found.path):  # a pipe, which can be read only once
+            raise LeftAloneError("it is no file, so nothing can stand beside it")
         if found.path.endswith(SUFFIX):
             raise LeftAloneError("it is such a copy itself")
         if not runs[0].passed:
@@ -198,6 +200,6 @@ def slow_progress(length: int, start: Callable[[], object]) -> Callable[[int], N
     return progress
 
 
-def tell(mistakes: Iterable[Mistake]) -> str:
-    """Mistakes as they are printed, a line each."""
-    return "".join(f"{mistake}\n" for mistake in mistakes)
+def tell(mistakes: Iterable[Mistake | str]) -> str:
+    """Mistakes, and sentences on files, as people are told of them, a line each."""
+    return "".join(f"{printable(str(mistake))}\n" for mistake in mistakes)

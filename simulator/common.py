@@ -23,7 +23,8 @@ def zone(name: str) -> tzinfo:
     try:
         return clock.zone(name)
     except ValueError:
-        near = policies.near(name, sorted(available_timezones() - {name}))
+        known = available_timezones() - {name, "localtime"}  # each machine's own, which is refused
+        near = policies.near(name, sorted(known))
         _, asks, meant = near.rpartition("did you mean")
         hint = f"; {asks}{meant}" if asks else ""
         raise ValueError(

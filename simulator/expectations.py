@@ -15,13 +15,18 @@ class Labels:
         self._ids: dict[str, str] = {}
         self._names: dict[str, str] = {}
 
-    def name(self, conversation: str, wanted: str) -> str:
-        """What to call this conversation where `wanted` is expected."""
-        known = self._names.get(conversation)
-        if known is None and wanted not in self._ids:
+    def fits(self, conversation: str, wanted: str) -> bool:
+        """Whether this label is this conversation's; neither having another, it becomes so."""
+        if conversation not in self._names and wanted not in self._ids:
             self._ids[wanted], self._names[conversation] = conversation, wanted
-            return wanted
-        return known or "another conversation"
+        return self._ids.get(wanted) == conversation
+
+    def name(self, conversation: str) -> str:
+        """What to call this conversation. Only for reading: a label may have the same words."""
+        own, other = self._names.get(conversation), "another conversation"
+        if own is not None:
+            return own
+        return f"yet {other}" if other in self._ids else other
 
 
 def _window_left(outcome: Outcome) -> Any:
@@ -64,8 +69,11 @@ def failures(outcome: Outcome, labels: Labels) -> list[Failure]:
     step, decision, found = outcome.step, outcome.decision, []
     expect = step.expect.values if step.expect is not None else {}
     for key, expected in expect.items():
-        actual = _actual(outcome, labels, key, expected)
-        holds = actual in expected if key == "rule" else actual == expected
+        if key == "conversation":
+            holds, actual = _conversation(outcome, labels, expected)
+        else:
+            actual = ACTUAL[key](outcome)
+            holds = actual in expected if key == "rule" else actual == expected
         if not holds:
             found.append(_failure(outcome, key, expected, actual))
     refused = decision is not None and not decision.allowed and not step.asked_only
@@ -74,13 +82,14 @@ def failures(outcome: Outcome, labels: Labels) -> list[Failure]:
     return found
 
 
-def _actual(outcome: Outcome, labels: Labels, key: str, expected: Any) -> Any:
-    if key != "conversation":
-        return ACTUAL[key](outcome)
+def _conversation(
+    outcome: Outcome, labels: Labels, expected: str | None
+) -> tuple[bool, str | None]:
+    """Whether it is the one of this label, or none, and what to call it."""
     running = outcome.situation.conversation
     if running is None or expected is None:
-        return None if running is None else "a conversation"
-    return labels.name(running.id, expected)
+        return running is None and expected is None, None if running is None else "a conversation"
+    return labels.fits(running.id, expected), labels.name(running.id)
 
 
 def _failure(outcome: Outcome, key: str, expected: Any, actual: Any) -> Failure:

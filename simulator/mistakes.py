@@ -28,7 +28,7 @@ class Mistake:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.text}"
+        return printable(f"{self.file}:{self.line}:{self.column}: {self.text}")
 
 
 class BadFile(Exception):
@@ -93,6 +93,15 @@ def or_none(text: str) -> str:
     """The same complaint where ``none`` would do too."""
     said, asks, close = text.partition("; did you mean")
     return f"{said}, or `none`{asks}{close}" if "expected" in said else text
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey, whatever stands in a file or is its name."""
+    if text.isprintable():
+        return text
+    from .reports.page import safe  # local: Rich is slow to import, and such texts are rare
+
+    return safe(text)
 
 
 def quoted(text: str) -> str:

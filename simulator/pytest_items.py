@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .batch import tell
+from .mistakes import printable
 from .outcome import Run
 from .policy_file import BadPolicyFile, from_spec
 from .reports.text import PLAIN, Style, TextReporter
@@ -50,14 +51,16 @@ class ScenarioFile(pytest.File):
         except BadFile as bad:
             raise self.CollectError(tell(bad.mistakes).rstrip()) from None
         except OSError as error:
-            raise self.CollectError(f"{shown}: cannot be read: {error.strerror}") from None
+            told = f"{shown}: cannot be read: {error.strerror}"
+            raise self.CollectError(printable(told)) from None
         seen: Counter[str] = Counter()
         for case in cases:
-            words = " ".join(case.name.split()).replace("::", ": :")  # `::` parts a node id
-            name = f"{words} [{case.policy.spec}]"
+            words = printable(" ".join(case.name.split()).replace("::", ": :"))  # `::` parts an id
+            spec = printable(case.policy.spec)
+            name = f"{words} [{spec}]"
             seen[name] += 1
             if seen[name] > 1:
-                name = f"{words} #{seen[name]} [{case.policy.spec}]"
+                name = f"{words} #{seen[name]} [{spec}]"
             # The id is given as text, because pytest 9.2 remembers failures by the id that it reads
             # from a text, and would make another one of a name with brackets.
             nodeid = f"{self.nodeid}::{name}"
@@ -133,8 +136,8 @@ class _Explained:
 
     def __init__(self, run: Run) -> None:
         first = next(failure for outcome in run.outcomes for failure in outcome.failures)
-        self.reprcrash = _Crash(run.case.file, first.line, first.text)
-        self._head = f"{run.case.file}:{first.line}: {first.text}\n"
+        self.reprcrash = _Crash(printable(run.case.file), first.line, printable(first.text))
+        self._head = f"{self.reprcrash}\n"
         self._plain = _explained(run, PLAIN)
         self._coloured = _explained(run, Style(colour=True))
 

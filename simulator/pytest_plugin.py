@@ -170,12 +170,20 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
     if not named:
         if file_path.name.endswith(_POLICY_ENDINGS):
             return None
-        if not stands and not _SCENARIO.search(file_path.read_bytes()):
+        if not stands and not _may_be_scenario(file_path):
             return None
     from .pytest_items import ScenarioFile
 
     made: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
     return made
+
+
+def _may_be_scenario(path: Path) -> bool:
+    """Whether it has a key `scenario`. One that cannot be read may have it, and is told of."""
+    try:
+        return _SCENARIO.search(path.read_bytes()) is not None
+    except OSError:
+        return True
 
 
 # -- fixtures for tests of one's own -------------------------------------------------------------

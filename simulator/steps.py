@@ -247,12 +247,12 @@ class Timeline:
     def _send(self, entries: Entries, key: tuple[str, str], name: str) -> None:
         sent = self._sent.setdefault(key, set())
         if name in sent:
-            own = entries.get("id") or entries["business"]
-            self.notes.add(
-                own.node if "id" in entries else own.key,
-                f"the id {quoted(name)} is that of an earlier business step of this number and "
-                "contact; expected another",
-            )
+            said = f"the id {quoted(name)} is that of an earlier business step of this number and "
+            if "id" in entries:
+                self.notes.add(entries["id"].node, f"{said}contact; expected another")
+            else:
+                by_position = "contact, and of this step by its position; give one of them another"
+                self.notes.add(entries["business"].key, said + by_position)
         sent.add(name)
 
     def _report(self, entries: Entries, at: datetime | None, key: tuple[str, str]) -> _Said | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -28,7 +31,23 @@ class _Percent(click.FloatRange):
         return number
 
 
-@click.command("run")
+_BARE: Final = {"--coverage": "--coverage=0", "--probe": "--probe=show"}
+_VALUE: Final = re.compile(r"[\d.]+|show|write")
+
+
+class _Run(click.Command):
+    """Its options that may do without a value take none that looks like a path."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        own, told = [*args[:end], ""], []
+        for arg, after in itertools.pairwise(own):
+            has_value = _VALUE.fullmatch(after) and not os.path.exists(after)
+            told.append(arg if has_value else _BARE.get(arg, arg))
+        return super().parse_args(ctx, told + args[end:])
+
+
+@click.command("run", cls=_Run)
 @click.argument("paths", nargs=-1, metavar="PATH…")
 @click.option("--shipped", is_flag=True, help="Run the scenarios that came with the package.")
 @click.option(
@@ -55,8 +74,6 @@ class _Percent(click.FloatRange):
 @click.option(
     "--coverage",
     "least",
-    is_flag=False,
-    flag_value=0.0,
     type=_Percent(0, 100),
     metavar="[=MIN]",
     help="Also say which rows, guard outcomes, edges and clauses the scenarios cover; with MIN the "
@@ -64,8 +81,6 @@ class _Percent(click.FloatRange):
 )
 @click.option(
     "--probe",
-    is_flag=False,
-    flag_value="show",
     type=click.Choice(["show", "write"]),
     metavar="[=write]",
     help="Also ask 1 ms before, at and 1 ms after every deadline; with `write` a copy of each file "
@@ -142,8 +157,7 @@ def _refuse(ran: Ran, reports: Reports) -> None:
     if not ran.mistakes and not ran.unreadable:
         return
     tell_mistakes(reports, ran.mistakes, ran.unreadable)
-    unreadable = "".join(f"{text}\n" for text in ran.unreadable)
-    click.echo(tell(ran.mistakes) + unreadable, err=True, nl=False)
+    click.echo(tell([*ran.mistakes, *ran.unreadable]), err=True, nl=False)
     bad = len({mistake.file for mistake in ran.mistakes}) + len(ran.unreadable)
     raise click.ClickException(
         f"{bad} file{'' if bad == 1 else 's'} cannot be used, so nothing was run"
@@ -152,6 +166,7 @@ def _refuse(ran: Ran, reports: Reports) -> None:
 
 def _write(copies: Sequence[tuple[str, str]], left_alone: Sequence[str]) -> None:
     """Write the copies with probes, all or none, and say which files have none."""
+    from ..batch import tell
     from ..files import shown
     from ..outputs import OutputError, write_new
 
@@ -166,9 +181,8 @@ def _write(copies: Sequence[tuple[str, str]], left_alone: Sequence[str]) -> None
         write_new(texts)
     except OutputError as error:
         raise click.ClickException(shown(str(error))) from None
-    for path, _ in copies:
-        click.echo(f"{shown(path)}: written", err=True)
-    click.echo("".join(f"{text}\n" for text in left_alone), err=True, nl=False)
+    written = [f"{shown(path)}: written" for path, _ in copies]
+    click.echo(tell([*written, *left_alone]), err=True, nl=False)
 
 
 def _files(paths: Sequence[str], shipped: bool) -> list[Found]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 from importlib.metadata import entry_points
 from xml.etree import ElementTree
@@ -156,6 +157,22 @@ def test_names_are_of_one_line_and_told_apart(pytester):
     pytester.runpytest("--wa-scenarios").assert_outcomes(passed=3)
 
 
+def test_nothing_of_a_scenario_commands_the_terminal(folder):
+    """Escapes are shown and not obeyed: in names, in failures and in what is wrong with a file."""
+    odd = 'scenario: "a\\e[31mred"\npolicy: cloud-api\nsteps:\n  - at: 0s\n'
+    fails = '    customer: text\n    expect: {conversation: "b\\e[2J\\u202e"}\n'
+    twice = fails.replace("b\\e", "c\\e").replace("    customer", "  - at: 1h\n    customer")
+    files = {"odd.yaml": odd + fails + twice, "bad.yaml": odd + '    "k\\e[2J": x\n'}
+    write(folder, files)
+    result = folder.runpytest("odd.yaml", "bad.yaml", "--wa-scenarios", "--color=no", "-v")
+    told = result.stdout.str()
+    assert r"bad.yaml:5:5: unknown key `k\x1b[2J`" in told
+    told += folder.runpytest("odd.yaml", "--wa-scenarios", "--color=no", "-v").stdout.str()
+    assert r"odd.yaml::a\x1b[31mred [cloud-api] FAILED" in told
+    assert r"odd.yaml:9: expected conversation c\x1b[2J\u202e, got b\x1b[2J\u202e" in told
+    assert not {"\x1b", "\u202e"} & set(told)
+
+
 # -- files that cannot be used -------------------------------------------------------------------
 
 
@@ -203,6 +220,18 @@ def test_other_yaml_files_of_a_folder_are_left_alone(folder):
         "more.yml::An answer may be sent [cloud-api]",
         *ALL,
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file that not even root can read")
+def test_an_unreadable_file_of_a_folder_is_told_in_a_line(folder):
+    """It may be a scenario; the others are collected beside it."""
+    (folder.path / "promises" / "secret.yaml").symlink_to("/proc/self/mem")
+    arguments = ("--wa-scenarios", "--color=no", "--continue-on-collection-errors")
+    result = folder.runpytest(*arguments)
+    result.assert_outcomes(passed=1, failed=2, errors=1)
+    told = result.stdout.str()
+    assert "\npromises/secret.yaml: cannot be read: Input/output error\n" in told
+    assert "Traceback" not in told
 
 
 # -- standing paths ------------------------------------------------------------------------------

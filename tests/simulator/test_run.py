@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from wa_sim.files import Found, find, shipped, shipped_folder
+from wa_sim.runner import run_case
+from wa_sim.scenario import BadFile, load_text
 from wa_sim.select import chooser
 
 SIM = f"{shlex.quote(sys.executable)} -c 'from wa_sim.cli import main; main()'"
@@ -86,6 +88,77 @@ def test_shipped_files_that_are_named_too_are_run_once() -> None:
     assert Found(first.display, first.path) not in again
 
 
+# -- what holds ----------------------------------------------------------------------------------
+
+FIRST, SECOND = "{at: 0s, customer: text, ", "{at: 30h, customer: text, "
+
+
+@pytest.mark.parametrize("label", ["another conversation", "yet another conversation", "this one"])
+def test_a_label_means_one_conversation_whatever_its_words(label: str) -> None:
+    """Also with the words by which a failure calls a conversation that has no label."""
+    expected = f"expect: {{conversation: {label}}}}}"
+    (case,) = load_text(
+        f"scenario: x\npolicy: cloud-api\nsteps: [{FIRST}{expected}, {SECOND}{expected}]".encode(),
+        "x.yaml",
+    )
+    first, second = run_case(case).outcomes
+    assert not first.failures
+    (failure,) = second.failures
+    assert (failure.expected, failure.expected != failure.actual) == (label, True)
+
+
+def test_a_labelled_conversation_is_not_called_by_another_label() -> None:
+    """Different labels are different conversations, also one that is called so in failures."""
+    steps = [
+        f"{FIRST}expect: {{conversation: first}}}}",
+        "{at: 1h, customer: text, expect: {conversation: another conversation}}",
+        f"{SECOND}expect: {{conversation: another conversation}}}}",
+    ]
+    (case,) = load_text(
+        f"scenario: x\npolicy: cloud-api\nsteps: [{', '.join(steps)}]".encode(), "x.yaml"
+    )
+    told = [[failure.text for failure in outcome.failures] for outcome in run_case(case).outcomes]
+    assert told == [[], ["expected conversation another conversation, got first"], []]
+
+
+# -- what the call says --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--coverage", "--probe"])
+def test_an_option_without_a_value_takes_no_path_for_it(tmp_path: Path, option: str) -> None:
+    """Options may stand first; what is a path is no value, and behind `--` all are paths."""
+    put(tmp_path, {"d/good.yaml": text("a"), f"{option}/good.yaml": text("a")})
+    first, last = bash(tmp_path, f"wa-sim run {option} d"), bash(tmp_path, f"wa-sim run d {option}")
+    assert (first.returncode, first.stdout, first.stderr) == (0, last.stdout, "")
+    path = bash(tmp_path, f"wa-sim run -- {option}")
+    assert path.stdout.startswith(f"ok   {option}/good.yaml:1 a")
+    assert bash(tmp_path, f"wa-sim run {option}=d d").returncode == 2
+    value = "0" if option == "--coverage" else "show"
+    assert bash(tmp_path, f"wa-sim run {option} {value} d").stdout == last.stdout
+
+
+def test_a_pipe_has_no_copy_beside_it(tmp_path: Path) -> None:
+    """It can be read only once: it is run and left alone."""
+    put(tmp_path, {"good.yaml": text("a")})
+    came = bash(tmp_path, "cat good.yaml | wa-sim run /dev/stdin --probe=write")
+    assert (came.returncode, came.stdout.startswith("ok ")) == (0, True), came
+    assert came.stderr == "/dev/stdin: left alone: it is no file, so nothing can stand beside it\n"
+
+
+def test_nothing_of_a_bad_file_commands_the_terminal(tmp_path: Path) -> None:
+    """Escapes in its words and in its name are shown and not obeyed; JSON escapes by itself."""
+    bad = 'scenario: x\npolicy: "a\\e[31mé\\a\\u202e"\nsteps: [{at: 0s, "k\\e[2J": 😀}]\n'
+    put(tmp_path, {"b\x1b[2J.yaml": bad})
+    told = bash(tmp_path, "wa-sim run .").stderr.splitlines()
+    assert told[0].startswith(
+        r"b\x1b[2J.yaml:2:9: unknown policy `a\x1b[31mé\x07\u202e`; expected "
+    )
+    assert told[1].startswith(r"b\x1b[2J.yaml:3:18: unknown key `k\x1b[2J`; expected ")
+    with pytest.raises(BadFile) as caught:
+        load_text(bad.encode(), "bad.yaml")
+    assert "`k\x1b[2J`" in caught.value.mistakes[1].text
+
+
 # -- the same bytes ------------------------------------------------------------------------------
 
 
@@ -99,6 +172,16 @@ def test_fail_fast_says_the_same_with_any_jobs(tmp_path: Path) -> None:
 
 
 # -- where the output goes -----------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_full_disk_behind_stdout_is_told(tmp_path: Path, form: str) -> None:
+    """As for a report that goes to a file: it is no fault of the program."""
+    put(tmp_path, {"good.yaml": text("a")})
+    came = bash(tmp_path, f"wa-sim run good.yaml --format {form} > /dev/full")
+    told = "Error: stdout cannot be written: No space left on device\n"
+    assert (came.returncode, came.stderr) == (2, told)
 
 
 @pytest.mark.parametrize(
