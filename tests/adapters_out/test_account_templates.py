@@ -301,3 +301,11 @@ def test_a_proxy_that_cannot_be_is_told_without_its_password(
     with pytest.raises(ValueError, match="a proxy of the environment") as caught:
         AccountTemplates("1", token="t")
     assert "sEcr" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("given", [{"waba": "1022\n"}, {"waba": ""}, {"base_url": "http://[::1"}])
+def test_where_nothing_can_be_read_is_told_at_once(given: dict[str, str]) -> None:
+    """Not in the middle of a send."""
+    said = {"waba": WABA, "token": SECRET, **given}
+    with pytest.raises(ValueError, match=r"is no (id|address)"):
+        AccountTemplates(**said)  # type: ignore[arg-type]  # texts, all of them

@@ -94,6 +94,7 @@ def test_a_template_is_known_by_name_and_language(body: Any, expected: Template)
         ({**TEXT, "type": None}, text_to()),
         ({**TEXT, "to": int(TO)}, text_to()),
         ({**TEXT, "to": "+1 (650) 555-1234"}, text_to("+1 (650) 555-1234")),
+        ({**TEXT, "to": "+1\u00a0650\u00a0555\t1234"}, text_to("+1\u00a0650\u00a0555\t1234")),
         ({**WHATSAPP, "recipient": BSUID, "type": "text"}, text_to(BSUID)),
         ({**TEXT, "recipient": BSUID}, text_to(TO, BSUID)),
         ({**TEXT, "to": GROUP, "recipient_type": "group"}, text_to(GROUP, group=True)),
@@ -240,6 +241,8 @@ def test_forms_are_read_like_json() -> None:
     query = urlencode({**WHATSAPP, "to": TO, "type": "text"})
     assert classify(b"", f"{URL}?{query}") == text_to()
     assert classify(b"", f"{URL}?method=post&{query}", "GET") == text_to()
+    assert classify(b"", f"{URL}?{urlencode(form)}").message == Template("a")
+    assert classify(b"", f"{URL}?{query}&to=7").reason == "unrecognised_send"
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n"])

@@ -309,6 +309,25 @@ def test_what_is_no_address_sends_nothing(scenario: Path, base_url: str) -> None
     assert not list(scenario.parent.glob("*.journal"))
 
 
+@pytest.mark.parametrize("base_url", ["http://[::1", "foo", "ftp://x", f"http://a/?token={SECRET}"])
+@pytest.mark.parametrize("options", [(), ("--live", *TO)])
+def test_no_address_is_shown_as_one(
+    scenario: Path, base_url: str, options: tuple[str, ...]
+) -> None:
+    """Nor a token in it."""
+    came = forward(scenario, *options, "--base-url", base_url)
+    assert came.exit_code == 2
+    assert "is no address" in came.output
+    assert SECRET not in came.output
+
+
+def test_a_password_in_an_address_is_not_shown(scenario: Path) -> None:
+    """The rest of the address is."""
+    came = forward(scenario, "--base-url", f"https://user:{SECRET}@proxy.example:8443/v24.0/")
+    assert (came.exit_code, SECRET in came.output) == (0, False)
+    assert "  POST https://proxy.example:8443/v24.0/" in came.output
+
+
 @pytest.mark.parametrize("token", ["ü", "EAA\nsecret", "EAA secret"])
 def test_what_is_no_token_sends_nothing(scenario: Path, graph: Loopback, token: str) -> None:
     """The error does not show it."""
