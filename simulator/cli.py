@@ -6,6 +6,7 @@ itself failed, 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -19,6 +20,7 @@ from . import __version__
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 COMPLETE: Final = "_WA_SIM_COMPLETE"  # set by a shell that wants to know how a line may go on
 COMMANDS = {
     "audit": "Judge months of messages from logs, and say what a policy would change.",
@@ -106,6 +108,12 @@ def main() -> NoReturn:
         sys.exit(130)
     except click.ClickException as wrong:
         wrong.show()
+        sys.exit(2)
+    except OSError as error:
+        # An error of a file has its name; only a stream that takes no more has none.
+        if error.errno not in _FULL or error.filename is not None:
+            _fault(error)
+        click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
         sys.exit(2)
     except Exception as error:  # whatever it is, it is ours: never exit 1 for it
         _fault(error)

@@ -115,16 +115,8 @@ def deliver(texts: Sequence[tuple[Output, str]]) -> None:
         failure = click.ClickException(str(error))
     for output, text in texts:
         if output.file is None:
-            _print(text)
+            click.echo(text, nl=False)
         elif failure is None and not output.appends:
             click.echo(f"{output.file}: written", err=True)
     if failure is not None:
         raise failure
-
-
-def _print(text: str) -> None:
-    """Print a report; where stdout takes none, say so and end the call."""
-    try:
-        click.echo(text, nl=False)
-    except OSError as error:
-        raise click.ClickException(f"stdout cannot be written: {error.strerror}") from None

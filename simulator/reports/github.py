@@ -39,7 +39,8 @@ def in_repository(file: str) -> str:
     Args:
         file: relative to the working directory, or absolute.
     """
-    path = Path(os.path.abspath(file))
+    up = ".." in Path(file).parts  # what lies above a link is known to the system only
+    path = Path(os.path.realpath(file) if up else os.path.abspath(file))
     root = _root(path.parent) or os.environ.get("GITHUB_WORKSPACE")
     if root and path.is_relative_to(os.path.abspath(root)):
         return path.relative_to(os.path.abspath(root)).as_posix()

@@ -19,6 +19,7 @@ from wa_fsm.policy import Policy
 from wa_fsm.rows import Row
 
 from ..expectations import said
+from ..mistakes import printable
 from ..outcome import Failure, Outcome, Run
 from ..scenario import Case, Step
 from ..search.coverage import Coverage
@@ -75,15 +76,6 @@ def _failed(step: Step) -> str:
     return " ".join(f"`{fact.message_id}` failed with {fact.code}" for fact in failed)
 
 
-def _safe(text: str) -> str:
-    """The text without what a terminal would obey, whatever stands in the scenario."""
-    if text.isprintable():
-        return text
-    from .page import safe  # local: Rich is slow to import, and such texts are rare
-
-    return safe(text)
-
-
 def explain_failures(run: Run, style: Style = PLAIN) -> str:
     """Every failed step of a run, explained."""
     lines: list[str] = []
@@ -97,9 +89,9 @@ def explain_step(case: Case, outcome: Outcome, style: Style = PLAIN) -> Iterator
     """One failed step: where, what was expected, what came, by which rule, and what may go."""
     zone = zone_of(case)
     when = in_zone(outcome.step.arrived, zone).isoformat(sep=" ", timespec="milliseconds")
-    yield _safe(f"  {case.file}:{outcome.failures[0].line}: {when} {actor(outcome)}")
+    yield printable(f"  {case.file}:{outcome.failures[0].line}: {when} {actor(outcome)}")
     yield from _side_by_side(outcome.failures, zone, style)
-    yield from map(_safe, _answered(case, outcome, zone))
+    yield from map(printable, _answered(case, outcome, zone))
 
 
 def _answered(case: Case, outcome: Outcome, zone: tzinfo) -> Iterator[str]:
@@ -125,11 +117,11 @@ def _answered(case: Case, outcome: Outcome, zone: tzinfo) -> Iterator[str]:
 
 
 def _side_by_side(failures: Sequence[Failure], zone: tzinfo, style: Style) -> Iterator[str]:
-    wanted = [_safe(f"{f.expect}: {_shown(f.expect, f.expected, zone)}") for f in failures]
+    wanted = [printable(f"{f.expect}: {_shown(f.expect, f.expected, zone)}") for f in failures]
     width = max(len("expected"), *map(len, wanted))
     yield f"    {'expected':<{width}}  got"
     for failure, text in zip(failures, wanted, strict=True):
-        got = _safe(f"{failure.expect}: {_shown(failure.expect, failure.actual, zone)}")
+        got = printable(f"{failure.expect}: {_shown(failure.expect, failure.actual, zone)}")
         yield f"    {style(f'{text:<{width}}', fg='green')}  {style(got, fg='red')}"
 
 
@@ -192,7 +184,7 @@ class TextReporter:
     def case(self, run: Run) -> str:
         """A line for what passed, an explanation for what did not."""
         case = run.case
-        told = _safe(f"{case.file}:{case.line} {case.name} [{case.policy.spec}]")
+        told = printable(f"{case.file}:{case.line} {case.name} [{case.policy.spec}]")
         if not run.passed:
             mark = self.style("FAIL", fg="red", bold=True)
             head = f"{mark} {told}\n"

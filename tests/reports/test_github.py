@@ -204,6 +204,16 @@ def test_a_path_counts_from_the_root_of_the_repository(run, write, tmp_path, mon
         assert properties["file"] == "service/promises/a.yaml"
 
 
+def test_a_path_above_a_link_is_the_one_that_the_system_opens(tmp_path, monkeypatch):
+    """What `lnk/..` is hangs on where the link leads."""
+    (tmp_path / "repo" / ".git").mkdir(parents=True)
+    (tmp_path / "repo" / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "repo" / "lnk").symlink_to("deep/er")
+    monkeypatch.chdir(tmp_path / "repo")
+    assert in_repository("lnk/../a.yaml") == "deep/a.yaml"
+    assert in_repository("lnk/a.yaml") == "lnk/a.yaml"
+
+
 def test_without_a_repository_it_counts_from_the_workspace(tmp_path, monkeypatch):
     """A checkout without git has no `.git`."""
     (tmp_path / "service").mkdir()

@@ -180,7 +180,7 @@ def test_a_full_disk_behind_stdout_is_told(tmp_path: Path, form: str) -> None:
     """As for a report that goes to a file: it is no fault of the program."""
     put(tmp_path, {"good.yaml": text("a")})
     came = bash(tmp_path, f"wa-sim run good.yaml --format {form} > /dev/full")
-    told = "Error: stdout cannot be written: No space left on device\n"
+    told = "Error: the output cannot be written: No space left on device\n"
     assert (came.returncode, came.stderr) == (2, told)
 
 
@@ -234,3 +234,12 @@ def test_an_expression_that_is_too_deep_is_no_crash(expression: str) -> None:
     with pytest.raises(ValueError, match="nested deeper than 50 levels"):
         chooser(expression)
     assert chooser("(" * 50 + "a" + ")" * 50 + " and (b or c)" * 100)("a b")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+@pytest.mark.parametrize("call", ["rules cloud-api", "policies", "--help", "schema"])
+def test_a_full_disk_behind_any_command_is_told(tmp_path: Path, call: str) -> None:
+    """It is no fault of ours, so it is exit code 2 and one sentence."""
+    came = bash(tmp_path, f"wa-sim {call} > /dev/full")
+    told = "Error: the output cannot be written: No space left on device\n"
+    assert (came.returncode, came.stderr) == (2, told)
