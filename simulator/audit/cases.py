@@ -8,7 +8,7 @@ cannot show (it hangs on something that a scenario does not know) is left out, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -48,12 +48,16 @@ class Fact:
         file, position: where it stands in the log.
         read: its events.
         arrived: when it was learnt.
+        code: with which code it failed; None: it did not.
+        failing: whether it only says that a send failed, which is a fact of its own.
     """
 
     file: str
     position: int
     read: Read
     arrived: datetime
+    code: int | None = None
+    failing: bool = False
 
     @property
     def at(self) -> datetime:
@@ -67,12 +71,6 @@ class Fact:
         event = self.read.events[0]
         assert isinstance(event, (CustomerMessage, CustomerCall, Sent))
         return event
-
-    @property
-    def code(self) -> int | None:
-        """With which code it failed; None: it did not."""
-        failed = self.read.events[-1]
-        return failed.code if isinstance(failed, SendFailed) else None
 
     @property
     def place(self) -> tuple[datetime, int, str]:
@@ -92,7 +90,9 @@ def gather(found: Iterable[Found], keys: frozenset[Key]) -> dict[Key, list[Fact]
         if isinstance(chunk, Chunk):
             for position, read in _near(chunk, keys):
                 arrived = read.arrived or read.events[0].at  # type: ignore[union-attr]  # of a row
-                fact = Fact(chunk.file, position, read, arrived)
+                failed = read.events[-1]
+                code = failed.code if isinstance(failed, SendFailed) else None
+                fact = Fact(chunk.file, position, read, arrived, code)
                 key = key_of(fact.event.number, fact.event.contact)
                 if key in facts:
                     facts[key].append(fact)
@@ -141,13 +141,15 @@ class Teller:
 
     def scenario(self, chosen: Chosen, facts: Sequence[Fact]) -> str | None:
         """The text of the file; None where no scenario shows what the audit said."""
-        here = (chosen.file, chosen.position)
-        focus = next((fact for fact in facts if (fact.file, fact.position) == here), None)
+        here = (chosen.file, chosen.position, chosen.id)
+        focus = next((f for f in facts if isinstance(f.event, Sent)
+                      and (f.file, f.position, f.event.id) == here), None)  # fmt: skip
         if focus is None:
             return None
         before = self._before(facts, focus)[-MOST_FACTS:]
         went_out = [fact for fact in before if fact.code is None]
-        for some in (before, went_out):  # a step that this policy refuses has no place in it
+        moving = [fact for fact in before if fact.code is not None or not _is_free(fact)]
+        for some in (before, went_out, moving):  # a step that is refused has no place in it
             kept = self._least(chosen, some, focus)
             if kept is not None:
                 return self._text(chosen, kept, focus)
@@ -155,13 +157,15 @@ class Teller:
 
     def _before(self, facts: Sequence[Fact], focus: Fact) -> list[Fact]:
         """What counts before the send, in the order in which a scenario has it."""
-        first: dict[tuple[bool, str], Fact] = {}
+        same: dict[tuple[bool, str], list[Fact]] = {}
         for fact in sorted(facts, key=lambda each: each.arrived):
-            first.setdefault((isinstance(fact.event, Sent), fact.event.id), fact)
-        counts = [fact for fact in first.values() if fact.event.id != focus.event.id]
+            same.setdefault((isinstance(fact.event, Sent), fact.event.id), []).append(fact)
+        del same[True, focus.event.id]
         if self.judge == "known":
-            known = [fact for fact in counts if fact.arrived <= focus.at]
+            known = [fact for told in same.values() for fact in _learnt(told)
+                     if fact.arrived <= focus.at]  # fmt: skip
             return sorted(known, key=lambda each: (each.arrived, each.place))
+        counts = [replace(told[0], code=_failure(told).code) for told in same.values()]
         return sorted((f for f in counts if f.place < focus.place), key=lambda each: each.place)
 
     def _least(self, chosen: Chosen, before: list[Fact], focus: Fact) -> list[Fact] | None:
@@ -221,10 +225,15 @@ class Teller:
             *self._templates((*before, focus)),
             "steps:",
         ]
-        width = len(str(len(before)))
+        width, sent = len(str(len(before))), dict[str, str]()
         for count, fact in enumerate(before, 1):
             letter = "s" if isinstance(fact.event, Sent) else "m"
-            lines += self._step(fact, start, f"{letter}{count:0{width}}")
+            id_ = f"{letter}{count:0{width}}"
+            if letter == "s" and not fact.failing:
+                sent[fact.event.id] = id_
+            elif letter == "s":
+                id_ = sent.get(fact.event.id, id_)
+            lines += self._step(fact, start, id_)
         if chosen.free_form:
             lines += [f"  - at: {format_duration(focus.at - start)}", f"    {_FREE_FORM_TOO}"]
         expect = "allowed: true" if verdict["allowed"] else f"refused: {verdict['reason']}"
@@ -248,6 +257,10 @@ class Teller:
 
     def _step(self, fact: Fact, start: datetime, id_: str) -> Iterator[str]:
         event = fact.event
+        if fact.failing:
+            yield from self._when(fact, start)
+            yield f"    platform: {{failed: {fact.code}, message: {id_}}}"
+            return
         if isinstance(event, Sent):
             if fact.code is not None and fact.code not in REFUSAL_CODES:
                 return  # it failed for another reason, so it is no fact
@@ -260,11 +273,32 @@ class Teller:
         yield from self._told(fact, start, f"customer: {kind}", id_)
 
     def _told(self, fact: Fact, start: datetime, actor: str, id_: str) -> Iterator[str]:
+        yield from self._when(fact, start)
+        yield f"    id: {id_}"
+        yield f"    {actor}"
+
+    def _when(self, fact: Fact, start: datetime) -> Iterator[str]:
         yield f"  - at: {format_duration(fact.at - start)}"
         if self.judge == "known" and fact.arrived > fact.at:
             yield f"    arrives: {format_duration(fact.arrived - start)}"
-        yield f"    id: {id_}"
-        yield f"    {actor}"
+
+
+def _is_free(fact: Fact) -> bool:
+    """Whether it is a free-form send; one that went out moves nothing, but for T20."""
+    return isinstance(fact.event, Sent) and isinstance(fact.event.message, FreeForm)
+
+
+def _failure(told: Sequence[Fact]) -> Fact:
+    """What was learnt first of a failure, from all that was told of a message; else the first."""
+    return next((fact for fact in told if fact.code is not None), told[0])
+
+
+def _learnt(told: Sequence[Fact]) -> Iterator[Fact]:
+    """What counts of all that was told of a message, each when it was learnt."""
+    first, failure = told[0], _failure(told)
+    yield first
+    if failure is not first:
+        yield replace(failure, failing=True)
 
 
 def _reason(run: Run) -> str | None:

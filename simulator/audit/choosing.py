@@ -23,7 +23,8 @@ class Chosen:
     Attributes:
         title: what it shows.
         name: the same, for a file's name.
-        file, position: where it stands.
+        file, position: where it stands, maybe with others.
+        id: the message's.
         number, customer: of which key it is.
         verdicts: for each policy that it is told of, its number and what the audit said there.
         free_form: whether it shows that a free-form message was allowed just then.
@@ -33,6 +34,7 @@ class Chosen:
     name: str
     file: str
     position: int
+    id: str
     number: str
     customer: str
     verdicts: tuple[tuple[int, Mapping[str, Any]], ...]
@@ -48,9 +50,9 @@ def choose(audit: Audit, wanted: int) -> list[Chosen]:
         if len(found) < most:
             found.append(chosen)
     ordered = [each for one in zip_longest(*kinds.values()) for each in one if each is not None]
-    once: dict[tuple[str, int], Chosen] = {}
+    once: dict[tuple[str, int, str], Chosen] = {}
     for each in ordered:
-        once.setdefault((each.file, each.position), each)
+        once.setdefault((each.file, each.position, each.id), each)
     return list(once.values())
 
 
@@ -125,5 +127,5 @@ def _chosen(
     name: str,
     verdicts: tuple[tuple[int, Mapping[str, Any]], ...],
 ) -> Chosen:
-    where = (row["file"], row["position"], row["number"], row["customer"])
+    where = (row["file"], row["position"], row["id"], row["number"], row["customer"])
     return Chosen(title, name, *where, verdicts)

@@ -53,6 +53,8 @@ class About:
         asides: what in the logs is no row, by reason.
         prices: the price of a template by category.
         mask: how contacts are shown.
+        again: rows that are no repeats, though the engine takes them for such; they are counted
+            among `asides`.
     """
 
     files: Sequence[str]
@@ -63,6 +65,7 @@ class About:
     asides: Mapping[str, int] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
     mask: Mask = field(default_factory=Mask)
+    again: int = 0
 
 
 def report(audit: Audit, about: About, rejects: Rejects) -> dict[str, Any]:
@@ -84,7 +87,7 @@ def report(audit: Audit, about: About, rejects: Rejects) -> dict[str, Any]:
         "sends": totals.sends,
         "allowed": first.allowed,
         "refused": _by_reason(first.refused),
-        "duplicates": totals.duplicates,
+        "duplicates": totals.duplicates - about.again,
         "rejected_rows": totals.rejected_rows,
         "unclassified": totals.unclassified,
         "ignored": dict(sorted(about.asides.items())),
@@ -120,19 +123,19 @@ def _rows(totals: Totals, about: About) -> dict[str, int]:
         "sends": totals.sends,
         "customer_messages": totals.customer_messages,
         "customer_calls": totals.customer_calls,
-        "duplicates": totals.duplicates,
+        "duplicates": totals.duplicates - about.again,
         "unclassified": totals.unclassified,
         "rejected": totals.rejected_rows,
     }
-    first = totals.verdicts[0]
+    read, first = totals.rows - about.again, totals.verdicts[0]
     judged = first.allowed + sum(first.refused.values())
-    if sum(parts.values()) != totals.rows or judged != totals.sends:
+    if sum(parts.values()) != read or judged != totals.sends:
         raise UnaccountedError(
-            f"{totals.rows} rows were read, {sum(parts.values())} are accounted for; "
+            f"{read} rows were read, {sum(parts.values())} are accounted for; "
             f"of {totals.sends} sends {judged} were judged"
         )
     ignored = sum(about.asides.values())
-    return {"read": totals.rows + ignored, **parts, "ignored": ignored}
+    return {"read": read + ignored, **parts, "ignored": ignored}
 
 
 def _table(by: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from .masking import Mask
 from .plain import Audit, Chunk, Judge, Only, OnProgress, Registry, Reject
 from .rejects import Rejects
 from .report import About, report
-from .sources import Aside, Columns, Found, Linked, Log, read
+from .sources import Again, Aside, Columns, Found, Linked, Log, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +109,14 @@ class _Reading:
 
     found: Iterator[Found]
     asides: Counter[str] = field(default_factory=Counter)
+    again: int = 0
 
     def __iter__(self) -> Iterator[Chunk | Reject]:
         for each in self.found:
             if isinstance(each, Aside):
                 self.asides[each.why] += each.count
+            elif isinstance(each, Again):
+                self.again += each.count
             elif not isinstance(each, Linked):
                 yield each
 
@@ -125,14 +128,15 @@ class _Reading:
         """
         kept = None if work is None else work / _ASIDES
         if kept is not None and kept.exists():
-            with suppress(ValueError, TypeError):  # a damaged one is counted anew
-                self.asides = Counter(json.loads(kept.read_text("utf-8")))
+            with suppress(ValueError, TypeError, LookupError):  # a damaged one is counted anew
+                asides, again = json.loads(kept.read_text("utf-8"))
+                self.asides, self.again = Counter(asides), int(again)
                 return
         for _ in self:
             pass
         if kept is not None and kept.parent.exists():  # a small log needs none
             part = kept.with_suffix(".part")
-            part.write_text(json.dumps(self.asides), "utf-8")
+            part.write_text(json.dumps([self.asides, self.again]), "utf-8")
             os.replace(part, kept)
 
 
@@ -168,6 +172,7 @@ def run(call: Call, progress: OnProgress | None = None, tell: OnThrough | None =
             reading.asides,
             call.prices,
             call.mask,
+            reading.again,
         )
         return Audited(audit, rejects, report(audit, about, rejects))
     except BaseException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wa_fsm.gatekeeper import Gatekeeper
 from wa_fsm.identity import SameContact
@@ -50,8 +50,12 @@ def _reads(gate: Gatekeeper, found: Iterable[Found], done: Seeded) -> Iterator[R
         if isinstance(each, Linked):
             yield Read((SameContact(each.names),), None)
         elif isinstance(each, Chunk):
-            for _, read in events_of(table_of(each)):
+            last: tuple[object, ...] = ()
+            for position, read in events_of(table_of(each)):
                 if read is None or any(getattr(e, "at", latest) > latest for e in read.events):
                     done.left_out += 1
-                else:
-                    yield read
+                    continue
+                before, last = last, (position, read.events[0])
+                failed = read.events[1:]
+                # Where the row before told of this very send, this one tells that it has failed.
+                yield replace(read, events=failed) if failed and before == last else read

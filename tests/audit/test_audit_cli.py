@@ -337,6 +337,60 @@ def test_an_archive_of_webhooks_is_audited(call: Call, tmp_path: Path) -> None:
     assert told["whatsapp"]["prevented"] == 1
 
 
+def late_refusal(folder: Path) -> str:
+    """An archive in which a refusal is learnt of after two hours."""
+    from .test_sources_webhooks import BEN, T0, archive, failed, message, status, value
+
+    told = (
+        value(messages=[message(T0, "wamid.1", **{"from": BEN}),
+                        message(T0, "wamid.2", **{"from": BEN})]),
+        value(statuses=[status(T0 + 60, "a", "sent", "service"),
+                        status(T0 + 90, "b", "sent", "service"),
+                        status(T0 + 9000, "c", "sent", "service")]),
+        {"at": T0 + 7200, "body": value(statuses=[failed(T0 + 61, "a", 131047)])},
+    )  # fmt: skip
+    return archive(folder, *told).name
+
+
+def test_a_failure_in_an_archive_is_known_from_its_arrival(call: Call, tmp_path: Path) -> None:
+    """What was sent meanwhile is judged as a gate would have; and it is no repeat."""
+    options = (late_refusal(tmp_path), "--source", "webhooks", "--policy", "cloud-api")
+    truth = judged(call, *options)
+    known = judged(call, *options, "--judge", "known")
+    assert (truth["allowed"], truth["refused"]) == (1, {"window_expired": 2})
+    assert (known["allowed"], known["refused"]) == (2, {"window_expired": 1})
+    assert truth["rows"] == known["rows"] == {
+        "read": 6, "sends": 3, "customer_messages": 2, "customer_calls": 0, "duplicates": 0,
+        "unclassified": 0, "rejected": 0, "ignored": 1,
+    }  # fmt: skip
+    assert known["whatsapp"]["failed"] == {"131047": 1}
+
+
+@pytest.mark.parametrize("judge", ["truth", "known"])
+def test_scenarios_know_a_failure_from_its_arrival(call: Call, tmp_path: Path, judge: str) -> None:
+    """Each send of a body that tells of several is told as itself."""
+    code, _, err = call(late_refusal(tmp_path), "--source", "webhooks", "--policy", "cloud-api",
+                        "--judge", judge, "--to-scenarios", 9, "-o", "cases")  # fmt: skip
+    assert code == 0, err
+    from wa_sim.runner import run_case
+
+    made = {file.name: file.read_text("utf-8") for file in (tmp_path / "cases").iterdir()}
+    refused = ["01-window-expired.yaml"] + ["03-window-expired.yaml"] * (judge == "truth")
+    assert sorted(made) == sorted([*refused, "02-allowed-but-refused.yaml"])
+    assert ("arrives: 2h" in made[refused[-1]]) is (judge == "known")
+    for file in (tmp_path / "cases").iterdir():
+        assert all(run_case(case).passed for case in load_file(file, file.name))
+
+
+def test_a_store_learns_a_late_failure_once(call: Call, tmp_path: Path) -> None:
+    """Two messages, three sends, one failure; and the same once more is nothing new."""
+    uri = f"sqlite:///{tmp_path}/gate.db"
+    options = (late_refusal(tmp_path), "--source", "webhooks", "--policy", "cloud-api")
+    for counts in ("6 new, 0 known already\n", "0 new, 6 known already\n"):
+        _, _, err = call(*options, "--seed-store", uri)
+        assert f"{uri}: {counts}" in err
+
+
 def test_the_same_log_gives_the_same_bytes(call: Call, log: str) -> None:
     """Page and data, with any number of threads."""
     for form in ("text", "json"):
@@ -518,7 +572,7 @@ def test_a_work_folder_changes_nothing(
     """The second call reads nothing anew and says the same, what is set aside included."""
     from functools import partial
 
-    from .test_sources_webhooks import T0, archive, message, status, value
+    from .test_sources_webhooks import T0, archive, failed, message, status, value
 
     real = audit_run._engine
     few = {"few": 0}
@@ -526,11 +580,12 @@ def test_a_work_folder_changes_nothing(
         audit_run, "_engine", lambda call: (partial(real(call)[0], **few), call.logs)
     )
     told = value(statuses=[status(T0 + 60, "a", "sent", "service")])
-    lines = (value(messages=[message(T0, "wamid.1")]), told, told, "nonsense")
+    later = value(statuses=[failed(T0 + 65, "a", 131047)])
+    lines = (value(messages=[message(T0, "wamid.1")]), told, told, later, "nonsense")
     path = archive(tmp_path, *lines)
     options = ("--source", "webhooks", "--policy", "cloud-api", "--work", "work")
     once = judged(call, path.name, *options)
-    assert (once["rows"]["ignored"], once["rejected_rows"]) == (1, 1)
+    assert (once["rows"]["ignored"], once["duplicates"], once["rejected_rows"]) == (2, 0, 1)
     with monkeypatch.context() as patch:
         patch.setattr("wa_sim.audit.sources.webhooks._Reader", None)  # reading would be an error
         assert judged(call, path.name, *options) == once

@@ -155,7 +155,7 @@ def cut(path):
 
 DAMAGE = {
     "a state that is a list": ("state.json", lambda path: path.write_text("[]")),
-    "a state without most of it": ("state.json", lambda path: path.write_text('{"format":4}')),
+    "a state without most of it": ("state.json", lambda path: path.write_text('{"format":5}')),
     "a state that says otherwise": (
         "state.json",
         lambda path: path.write_text(path.read_text().replace('"sizes"', '"sises"')),

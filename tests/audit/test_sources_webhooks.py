@@ -124,12 +124,33 @@ def test_a_request_tells_more_than_a_status_wherever_it_stands(tmp_path: Path) -
             value(statuses=[failed(T0 + 2, "wamid.9", 131026)]),
         ),
     )
+    sale = {"template": "sale", "language": "de", "category": "marketing"}
     assert rows == [
-        row(2, T0, "outbound", BEN, "template", "wamid.9", template="sale", language="de",
-            status="failed", error_code=131026, category="marketing"),
+        row(2, T0, "outbound", BEN, "template", "wamid.9", status="sent", **sale),
+        row(2, T0, "outbound", BEN, "template", "wamid.9", status="failed", error_code=131026,
+            arrived_at=datetime.fromtimestamp(T0 + 2, UTC), **sale),
     ]  # fmt: skip
     assert rejects == []
     assert asides == {"statuses that tell what became of a send, counted with it": 2}
+
+
+def test_of_several_failures_the_one_learnt_first_counts(tmp_path: Path) -> None:
+    """Wherever it stands; and not before it was learnt, which is when the line came."""
+    rows, _, _ = told(
+        "webhooks",
+        archive(
+            tmp_path,
+            {**request(T0, TEXT, {"messages": [{"id": "a"}]}), "number": NUMBER},
+            {"at": T0 + 90, "body": value(statuses=[failed(T0 + 1, "a", 131026)])},
+            {"at": T0 + 60, "body": value(statuses=[failed(T0 + 2, "a", 131047)])},
+            {"at": T0 + 60, "body": value(statuses=[failed(T0 + 3, "a", 131049)])},
+        ),
+    )
+    assert rows == [
+        row(1, T0, "outbound", BEN, "text", "a", status="accepted"),
+        row(1, T0, "outbound", BEN, "text", "a", status="failed", error_code=131047,
+            arrived_at=datetime.fromtimestamp(T0 + 60, UTC)),
+    ]  # fmt: skip
 
 
 def test_a_request_may_be_a_text_of_json(tmp_path: Path) -> None:
@@ -174,6 +195,20 @@ def test_a_rejected_line_is_kept_as_it_stands(tmp_path: Path) -> None:
     found = read("webhooks", find([str(path)]))
     raws = [json.loads(each.raw or "") for each in found if isinstance(each, Reject)]
     assert raws == [timeless, bare]
+
+
+def test_a_reply_within_the_second_stands_behind_what_it_replies_to(tmp_path: Path) -> None:
+    """Of a send that only a status tells the second is known; a refused one replied to nothing."""
+    both = message(T0, "i-2", from_user_id=BSUID)
+    alone = {"from_user_id": BSUID, "id": "i-1", "timestamp": str(T0), "type": "text"}
+    asked = {"at": T0 + 0.4, "body": value(messages=[both])}
+    sent = [status(T0, id_, "sent", "service", recipient_id=ANA) for id_ in "ab"]
+    sent += [status(T0 + 1, "c", "sent", "service", recipient_id=ANA)]
+    sent += [{**failed(T0 + 5, "b", 131047), "recipient_id": ANA}]
+    lines = {"at": T0 + 0.3, "body": value(messages=[alone])}, asked, value(statuses=sent)
+    rows, _, _ = told("webhooks", archive(tmp_path, *lines))
+    at = {each["id"]: each["at"].timestamp() - T0 for _, each in rows}
+    assert at == pytest.approx({"i-1": 0, "i-2": 0, "a": 0.4, "b": 0, "c": 1})
 
 
 def test_a_refusal_for_the_window_proves_that_it_was_free_form(tmp_path: Path) -> None:
@@ -253,6 +288,22 @@ def test_lines_that_cannot_be_read_are_rejected_where_they_stand(tmp_path: Path)
     assert [position for position, _ in rejects] == [1, 2, 3, 4]
     assert rejects[2][1] == "entry[0].changes[0].value.messages[0]: a message without a time"
     assert rejects[3][1] == "a send without `at`; give the instant when the request left"
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_statuses_of_what_was_written_in_the_app_make_no_send(tmp_path: Path, first: bool) -> None:
+    """Wherever its echo stands; what a request of ours tells is a send, whatever else is said."""
+    echo = {"from": "15550001111", "to": BEN, "timestamp": str(T0), "type": "text"}
+    echoes = value(message_echoes=[{**echo, "id": "e"}, {**echo, "id": "ours"}])
+    statuses = value(statuses=[status(T0, "e", "sent", "service"), status(T0 + 5, "e", "read")])
+    sent = {**request(T0, TEXT, {"messages": [{"id": "ours"}]}), "number": NUMBER}
+    lines = (echoes, statuses, sent) if first else (sent, statuses, echoes)
+    rows, _, asides = told("webhooks", archive(tmp_path, *lines))
+    assert [each["id"] for _, each in rows] == ["ours"]
+    assert asides == {
+        "messages sent from the WhatsApp Business app, which no window binds": 2,
+        "statuses of messages sent from the WhatsApp Business app": 2,
+    }
 
 
 @pytest.mark.parametrize("deep", [False, True])

@@ -10,11 +10,12 @@ from typing import Final, TypeAlias
 from ..plain import Chunk, Reject
 from .files import Log, NoLog, find
 from .mapping import AS_NAMED, BadMap, Columns, parse_maps
-from .rows import Aside, Linked
+from .rows import Again, Aside, Linked
 
 __all__ = [
     "AS_NAMED",
     "SOURCES",
+    "Again",
     "Aside",
     "BadMap",
     "Columns",
@@ -27,7 +28,7 @@ __all__ = [
     "read",
 ]
 
-Found: TypeAlias = Chunk | Reject | Aside | Linked
+Found: TypeAlias = Chunk | Reject | Again | Aside | Linked
 SOURCES: Final = ("plain", "webhooks", "twilio", "chatwoot", "glific")
 
 

@@ -15,6 +15,7 @@ from wa_fsm.adapters.webhook_statuses import UNKNOWN_TEMPLATE
 from wa_fsm.adapters.webhooks import Evidence
 from wa_fsm.events import CustomerCall, CustomerMessage, Message, SendFailed, Sent, Template
 from wa_fsm.identity import canonical
+from wa_fsm.rows import REFUSAL_CODES
 
 from ...story import Try
 from ..plain import UNCLASSIFIED, Chunk
@@ -31,12 +32,13 @@ CREATE TABLE inbound (
     arrived INTEGER);
 CREATE TABLE sends (
     number TEXT, id TEXT, rank INTEGER, file TEXT, line INTEGER, at INTEGER, customer TEXT,
-    kind TEXT, template TEXT, language TEXT, step INTEGER, code INTEGER, category TEXT,
-    PRIMARY KEY (number, id)) WITHOUT ROWID;
+    kind TEXT, template TEXT, language TEXT, step INTEGER, category TEXT, told INTEGER,
+    code INTEGER, failed INTEGER, PRIMARY KEY (number, id)) WITHOUT ROWID;
+CREATE TABLE echoes (number TEXT, id TEXT, PRIMARY KEY (number, id)) WITHOUT ROWID;
 """
 # Of what several lines tell of a send, that of the lowest rank holds; the rest comes together.
 _TELL: Final = """
-INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)
 ON CONFLICT (number, id) DO UPDATE SET
     file = iif(excluded.rank < rank, excluded.file, file),
     line = iif(excluded.rank < rank, excluded.line, line),
@@ -47,15 +49,35 @@ ON CONFLICT (number, id) DO UPDATE SET
     language = iif(excluded.rank < rank, excluded.language, language),
     rank = min(excluded.rank, rank),
     step = max(excluded.step, step),
-    code = coalesce(code, excluded.code),
-    category = coalesce(category, excluded.category)
+    category = coalesce(category, excluded.category),
+    told = told + excluded.told
 """
-_ALL: Final = """
-SELECT file, line, at, 'inbound', number, customer, kind, id, NULL, NULL, arrived, 0, NULL, NULL
-    FROM inbound
+# Of several failures of one message the one learnt first counts.
+_FAIL: Final = """
+UPDATE sends SET code = :code, failed = :came
+    WHERE number = :number AND id = :id AND :came < coalesce(failed, :came + 1)
+"""
+_OF_APP: Final = f"""
+    FROM sends WHERE rank > {_RANKS["request"]} AND (number, id) IN (SELECT number, id FROM echoes)
+"""
+# A status tells no more of its send than the second: what arrived from the customer within it may
+# be what was replied to, so it stands before the send. Mostly an archive has no parts of seconds.
+_IN_PARTS: Final = "SELECT EXISTS (SELECT 1 FROM inbound WHERE arrived % 1000 <> 0)"
+_REPLIES: Final = f"""
+CREATE INDEX arrivals ON inbound (number, arrived);
+UPDATE sends SET at = coalesce((
+    SELECT max(came.arrived) FROM inbound AS came
+        WHERE came.number = sends.number AND came.arrived > sends.at
+        AND came.arrived < sends.at + 1000 AND who(came.customer) = who(sends.customer)), at)
+    WHERE rank = {_RANKS["status"]} AND coalesce(code, 0) NOT IN {tuple(sorted(REFUSAL_CODES))};
+"""
+_LATER: Final = f"code >= 0 AND failed > at AND kind <> '{UNCLASSIFIED}'"
+_ALL: Final = f"""
+SELECT file, line, at, 'inbound', number, customer, kind, id, NULL, NULL, arrived, 0, NULL, NULL,
+    NULL FROM inbound
 UNION ALL
-SELECT file, line, at, 'outbound', number, customer, kind, id, template, language, NULL, step, code,
-    category FROM sends
+SELECT file, line, at, 'outbound', number, customer, kind, id, template, language, NULL, step,
+    category, code, iif({_LATER}, failed, NULL) FROM sends
 ORDER BY 1, 2, 4, 8
 """
 
@@ -76,6 +98,7 @@ class Archive:
         self._db = sqlite3.connect("", isolation_level=None)  # no name: a temporary file
         self._db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_TABLES}")
         self._db.execute("BEGIN")
+        self._db.create_function("who", 1, self._who, deterministic=True)
         self._same: dict[str, str] = {}
 
     # -- learning --------------------------------------------------------------------------------
@@ -101,14 +124,19 @@ class Archive:
         said = (found.pricing or {}).get("category")
         category = said.lower() if isinstance(said, str) and said else None
         key = (found.number, found.message_id, found.contact, found.at)
-        self._tell(place, "evidence", *key, None, step=step, category=category)
+        self._tell(place, "evidence", *key, None, step=step, category=category, told=1)
 
-    def failed(self, event: SendFailed) -> None:
+    def failed(self, event: SendFailed, arrived: datetime | None) -> None:
         """A send failed. Its status is told as evidence too, so it is there already."""
-        self._db.execute(
-            "UPDATE sends SET code = coalesce(code, ?) WHERE number = ? AND id = ?",
-            (event.code, event.number, event.message_id),
-        )
+        self._failed(event.number, event.message_id, event.code, arrived or event.at)
+
+    def _failed(self, number: str, id_: str, code: int, came: datetime) -> None:
+        said = {"number": number, "id": id_, "code": code, "came": _millis(came)}
+        self._db.execute(_FAIL, said)
+
+    def echo(self, event: Sent) -> None:
+        """A message was written in the WhatsApp Business app, which no window binds."""
+        self._db.execute("INSERT OR IGNORE INTO echoes VALUES (?, ?)", (event.number, event.id))
 
     def tried(self, place: Place, made: Try) -> None:
         """A request, and what was answered."""
@@ -116,7 +144,9 @@ class Archive:
         message = made.message if made.answered or made.code is not None else None
         key = (made.number, id_, made.contact, made.at)
         step = 1 if made.id is not None else 0
-        self._tell(place, "request", *key, message, step=step, code=made.code)
+        self._tell(place, "request", *key, message, step=step, told=1)
+        if made.code is not None:
+            self._failed(made.number, id_, made.code, made.at)
 
     def _tell(
         self,
@@ -129,12 +159,12 @@ class Archive:
         message: Message | None,
         *,
         step: int = 0,
-        code: int | None = None,
         category: str | None = None,
+        told: int = 0,
     ) -> None:
         kind, template, language = _said(message)
         who = (canonical(contact), kind, template, language)
-        row = (number, id_, _RANKS[source], *place, _millis(at), *who, step, code, category)
+        row = (number, id_, _RANKS[source], *place, _millis(at), *who, step, category, told)
         self._db.execute(_TELL, row)
 
     def same(self, names: Iterable[str]) -> None:
@@ -150,9 +180,29 @@ class Archive:
 
     # -- telling ---------------------------------------------------------------------------------
 
-    def sends(self) -> int:
-        """How many sends there are."""
-        (count,) = self._db.execute("SELECT count(*) FROM sends").fetchone()
+    def drop_echoes(self) -> int:
+        """Forget what was written in the app: how many statuses were told of it.
+
+        What a request tells is none of it.
+        """
+        (told,) = self._db.execute(f"SELECT coalesce(sum(told), 0) {_OF_APP}").fetchone()
+        self._db.execute(f"DELETE {_OF_APP}")
+        return int(told)
+
+    def place_replies(self) -> None:
+        """Put sends of which only the second is known behind what came within it."""
+        (some,) = self._db.execute(_IN_PARTS).fetchone()
+        for statement in _REPLIES.split(";") if some else ():
+            self._db.execute(statement)
+
+    def beyond(self) -> int:
+        """How often something was told of a send that had been told of."""
+        (more,) = self._db.execute("SELECT coalesce(sum(told - 1), 0) FROM sends").fetchone()
+        return int(more)
+
+    def failed_later(self) -> int:
+        """How many sends were known before it was known that they failed: each has two rows."""
+        (count,) = self._db.execute(f"SELECT count(*) FROM sends WHERE {_LATER}").fetchone()
         return int(count)
 
     def names(self) -> Iterator[tuple[str, str]]:
@@ -164,19 +214,21 @@ class Archive:
         found = self._db.execute(_ALL)
         file, rows, lines = "", list[Row](), list[int]()
         for each in found:
-            if each[0] != file or len(rows) == _BATCH:
+            if each[0] != file or len(rows) >= _BATCH:
                 if rows:
                     yield as_chunk(file, "line", lines, rows)
                 file, rows, lines = each[0], [], []
-            rows.append(self._row(each))
-            lines.append(each[1])
+            told = self._rows(each)
+            rows += told
+            lines += [each[1]] * len(told)
         if rows:
             yield as_chunk(file, "line", lines, rows)
 
-    def _row(self, found: tuple[Any, ...]) -> Row:
+    def _rows(self, found: tuple[Any, ...]) -> list[Row]:
+        """The row; of a send that failed later also one as it was known until then."""
         _, _, at, direction, number, customer, kind, id_, template, language, came, *rest = found
-        step, code, category = rest
-        return Row(
+        step, category, code, failed = rest
+        row = Row(
             at=_EPOCH + at * _MS,
             direction=direction,
             number=number,
@@ -186,10 +238,15 @@ class Archive:
             template=template,
             language=language,
             arrived_at=None if came is None else _EPOCH + came * _MS,
-            status=_STEPS[step] if code is None else "failed",
-            error_code=code,
+            status=_STEPS[step],
             category=category,
         )
+        if code is None:
+            return [row]
+        if failed is None:
+            return [row._replace(status="failed", error_code=code)]
+        learnt = _EPOCH + failed * _MS
+        return [row, row._replace(status="failed", error_code=code, arrived_at=learnt)]
 
 
 def _millis(at: datetime) -> int:

@@ -21,6 +21,7 @@ from .files import Log
 from .jsons import Record
 
 __all__ = [
+    "Again",
     "Aside",
     "Bad",
     "Linked",
@@ -57,6 +58,19 @@ class Row(NamedTuple):
     status: str | None = None
     error_code: int | None = None
     category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Rows that say when it was learnt that a send failed, which stands in a row before.
+
+    To the engine they are repeats of that row; to whoever reads the report they are none.
+
+    Attributes:
+        count: how many.
+    """
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

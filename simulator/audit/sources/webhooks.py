@@ -28,7 +28,7 @@ from ..plain import Chunk, Reject
 from . import jsons
 from .archive import Archive, Place
 from .files import Log, NoLog
-from .rows import Aside, Linked
+from .rows import Again, Aside, Linked
 
 _ASIDE: Final = {
     "Preference": "marketing preferences",
@@ -38,6 +38,7 @@ _ASIDE: Final = {
     "ContactChanged": "changes of a customer's number or id",
 }
 _ECHOES: Final = "messages sent from the WhatsApp Business app, which no window binds"
+_OF_ECHOES: Final = "statuses of messages sent from the WhatsApp Business app"
 _OF_SENDS: Final = "statuses that tell what became of a send, counted with it"
 _UNKNOWN_KEY: Final = "an unknown key"
 _SHOWN: Final = 300
@@ -45,7 +46,7 @@ _SHOWN: Final = 300
 
 def read(
     logs: Sequence[Log], tell: Callable[[float], None]
-) -> Iterator[Chunk | Reject | Aside | Linked]:
+) -> Iterator[Chunk | Reject | Again | Aside | Linked]:
     """The rows of these archives in the plain form, by file and line.
 
     Args:
@@ -66,10 +67,13 @@ def read(
             tell((before + log.size * done) / whole)
         before += log.size
     reader.requests()
+    reader.asides[_OF_ECHOES] = reader.archive.drop_echoes()
+    reader.archive.place_replies()
     yield from reader.given()
     yield from reader.archive.chunks()
     yield from (Linked(names) for names in reader.archive.names())
-    asides = reader.asides + Counter({_OF_SENDS: reader.told - reader.archive.sends()})
+    yield Again(reader.archive.failed_later())
+    asides = reader.asides + Counter({_OF_SENDS: reader.archive.beyond()})
     yield from (Aside(why, count) for why, count in sorted(asides.items()))
 
 
@@ -79,13 +83,11 @@ class _Reader:
     Attributes:
         archive: what was read.
         asides: what is not kept there, by reason.
-        told: how often something was told of a send.
     """
 
     def __init__(self) -> None:
         self.archive = Archive()
         self.asides: Counter[str] = Counter()
-        self.told = 0
         self._numbers: set[str] = set()
         self._rejects: list[Reject] = []
         self._later: list[tuple[Place, bytes]] = []
@@ -135,7 +137,7 @@ class _Reader:
             elif isinstance(value, Evidence):
                 self._evidence(place, value)
             elif isinstance(value, SendFailed):
-                self.archive.failed(value)
+                self.archive.failed(value, arrived)
             elif isinstance(value, SameContact):
                 self.archive.same(value.names)
             elif isinstance(value, Unrecognised) and value.what != _UNKNOWN_KEY:
@@ -152,12 +154,12 @@ class _Reader:
         elif (value.id, "failed") in told:
             self.archive.sent(place, value, "failure")
         else:
+            self.archive.echo(value)
             self.asides[_ECHOES] += 1
 
     def _evidence(self, place: Place, value: Evidence) -> None:
         if value.contact is None or value.at is None:
             return  # it comes as unrecognised too
-        self.told += 1
         self.archive.evidence(place, value)
 
     # -- requests --------------------------------------------------------------------------------
@@ -189,7 +191,6 @@ class _Reader:
             story = _Told(self.archive)
             tried(story, found, at, line.get("response"))
             (made,) = story.tries
-            self.told += 1
             self.archive.tried(place, made)
 
 
