@@ -64,6 +64,7 @@ def command(
 
 
 def _compare(ours: Policy, theirs: Policy, folder: str | None, form: str) -> int:
+    from ..mistakes import printable
     from ..search import diff_report
 
     whole = diff_report.comparison(ours, theirs, folder or "")
@@ -75,7 +76,7 @@ def _compare(ours: Policy, theirs: Policy, folder: str | None, form: str) -> int
     click.echo((told or diff_report.text)(whole), nl=False)
     if written:
         told_of = f"{len(written)} scenario{'' if len(written) == 1 else 's'} written to {folder}"
-        click.echo(told_of, err=True)
+        click.echo(printable(told_of), err=True)
     if not whole.shown and not whole.compared.complete:
         raise click.ClickException("the search did not end, so equivalence is not shown")
     return 0 if whole.equivalent else 1
@@ -83,6 +84,7 @@ def _compare(ours: Policy, theirs: Policy, folder: str | None, form: str) -> int
 
 def write_all(folder: str, files: dict[str, str]) -> list[Path]:
     """Write new files into a folder, all of them or none."""
+    from ..mistakes import printable
     from ..outputs import OutputError, write_new
 
     place = Path(folder)
@@ -90,9 +92,10 @@ def write_all(folder: str, files: dict[str, str]) -> list[Path]:
         place.mkdir(parents=True, exist_ok=True)
         write_new({place / name: text for name, text in files.items()})
     except OutputError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(printable(str(error))) from None
     except OSError as error:
-        raise click.ClickException(f"{folder}: cannot be made: {error.strerror}") from None
+        told = printable(f"{folder}: cannot be made: {error.strerror}")
+        raise click.ClickException(told) from None
     return [place / name for name in files]
 
 
@@ -100,7 +103,8 @@ def _on(ours: Policy, theirs: Policy, paths: tuple[str, ...], shipped: bool, for
     from ..search.diff_on import as_data, changes, line_of
     from ..search.diff_report import names_of
 
-    cases = _cases(ours, paths, shipped)
+    earlier = min(ours, theirs, key=lambda policy: policy.latest)  # a file must do for both
+    cases = _cases(earlier, paths, shipped)
     names = names_of(ours, theirs)
     found = list(changes(cases, ours, theirs))
     if form == "json":
@@ -120,7 +124,7 @@ def _on(ours: Policy, theirs: Policy, paths: tuple[str, ...], shipped: bool, for
     return 1 if found else 0
 
 
-def _cases(ours: Policy, paths: tuple[str, ...], shipped: bool) -> list[Case]:
+def _cases(policy: Policy, paths: tuple[str, ...], shipped: bool) -> list[Case]:
     """The cases, each once: which policies a file names plays no part."""
     from ..batch import tell
     from ..scenario import BadFile, load_file
@@ -130,12 +134,12 @@ def _cases(ours: Policy, paths: tuple[str, ...], shipped: bool) -> list[Case]:
     mistakes, unreadable = [], []
     for found in _files(paths, shipped):
         try:
-            cases += load_file(found.path, found.display, ours)
+            cases += load_file(found.path, found.display, policy)
         except BadFile as bad:
             mistakes += bad.mistakes
         except OSError as error:
-            unreadable.append(f"{found.display}: cannot be read: {error.strerror}\n")
+            unreadable.append(f"{found.display}: cannot be read: {error.strerror}")
     if mistakes or unreadable:
-        click.echo(tell(mistakes) + "".join(unreadable), err=True, nl=False)
+        click.echo(tell([*mistakes, *unreadable]), err=True, nl=False)
         raise click.ClickException("some files cannot be used, so nothing was compared")
     return cases

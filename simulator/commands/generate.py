@@ -25,6 +25,7 @@ def command(spec: str, cover: str | None, number: int | None, seed: int, folder:
 
     Exit codes: 0 written, 2 the call is wrong, 3 the program itself failed.
     """
+    from ..mistakes import printable
     from ..search.generate import Measure, covering
     from ..search.generate_random import random_files
     from .diff import write_all
@@ -32,15 +33,15 @@ def command(spec: str, cover: str | None, number: int | None, seed: int, folder:
 
     if (cover is None) is (number is None):
         raise click.UsageError("expected either --cover or --random")
-    policy = policy_of(spec)
+    policy, place = policy_of(spec), printable(folder)
     if number is not None:
         written = write_all(folder, random_files(policy, number, seed, folder))
-        click.echo(f"{_files(len(written))} written to {folder}, seed {seed}")
+        click.echo(f"{_files(len(written))} written to {place}, seed {seed}")
         return
     made = covering(policy, cast(Measure, cover), folder)
     write_all(folder, made.files)
     click.echo(
-        f"{_files(len(made.files))} written to {folder}: they cover {len(made.covered)} {cover} "
+        f"{_files(len(made.files))} written to {place}: they cover {len(made.covered)} {cover} "
         f"of {policy.spec}"
     )
     if made.out_of_reach:

@@ -87,8 +87,7 @@ def _refuse(loaded: Loaded) -> None:
 
     if not loaded.mistakes and not loaded.unreadable:
         return
-    unreadable = "".join(f"{text}\n" for text in loaded.unreadable)
-    click.echo(tell(loaded.mistakes) + unreadable, err=True, nl=False)
+    click.echo(tell([*loaded.mistakes, *loaded.unreadable]), err=True, nl=False)
     bad = len({mistake.file for mistake in loaded.mistakes}) + len(loaded.unreadable)
     raise click.ClickException(
         f"{bad} file{'' if bad == 1 else 's'} cannot be used, so nothing was run"

@@ -50,6 +50,7 @@ def command(spec: str, out: str | None, listed: bool) -> None:
 
 
 def _show(verdict: Verdict, policy: Policy, out: str | None) -> None:
+    from ..mistakes import printable
     from ..outputs import OutputError, write_new
     from ..search.counterexample import scenario, told
 
@@ -65,5 +66,6 @@ def _show(verdict: Verdict, policy: Policy, out: str | None) -> None:
         try:
             write_new({Path(out): text})
         except OutputError as error:
-            raise click.ClickException(str(error)) from None
-        click.echo(f"written to {out}; `wa-sim run {out}` fails at the step that is wrong")
+            raise click.ClickException(printable(str(error))) from None
+        told_of = f"written to {out}; `wa-sim run {out}` fails at the step that is wrong"
+        click.echo(printable(told_of))

@@ -102,7 +102,6 @@ def coverage_section(coverage: Coverage | None, told: Sequence[dict[str, Any]]) 
     """What the scenarios cover of each policy; nothing where it was not counted."""
     if coverage is None:
         return ""
-    bases = {policy["name"]: policy["base"] for policy in told}
     lines = [
         '<section aria-labelledby="coverage">',
         '<h2 id="coverage">Coverage</h2>',
@@ -110,7 +109,7 @@ def coverage_section(coverage: Coverage | None, told: Sequence[dict[str, Any]]) 
         "would notice.</p>",
     ]
     for name in names_of(coverage):
-        lines += _covered(name, coverage.of[name], bases.get(name, name))
+        lines += _covered(name, coverage.of[name], coverage.whose[name].base)
     return "\n".join([*lines, "</section>"])
 
 

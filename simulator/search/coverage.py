@@ -116,13 +116,18 @@ class Coverage:
     counted: dict[Whose, Hits] = field(default_factory=dict)
 
     @property
-    def of(self) -> dict[str, Hits]:
+    def whose(self) -> dict[str, Whose]:
         """By the policy's name; where several are called the same, their files are named too."""
         names = Counter(whose.name for whose in self.counted)
         return {
-            whose.name if names[whose.name] == 1 else _with_file(whose): hits
-            for whose, hits in self.counted.items()
+            whose.name if names[whose.name] == 1 else _with_file(whose): whose
+            for whose in self.counted
         }
+
+    @property
+    def of(self) -> dict[str, Hits]:
+        """What was covered, by the same names."""
+        return {name: self.counted[whose] for name, whose in self.whose.items()}
 
     def add(self, run: Run, heard: Iterable[Asked]) -> None:
         """Count one case.

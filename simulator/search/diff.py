@@ -23,7 +23,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from wa_fsm.engine import Answer, Engine
-from wa_fsm.events import CUSTOMER_KINDS
 from wa_fsm.policy import NOTHING, Policy
 from wa_fsm.rows import EventName
 from wa_fsm.situation import free_form_facts, lapsed, permits_free_form
@@ -40,6 +39,7 @@ from .explore import (
     Side,
     Stepper,
     facts_to_try,
+    kinds_apart,
 )
 from .own import by_clock
 
@@ -71,7 +71,7 @@ class _Search:
         self.policies = (ours, theirs)
         self.any_fact = any_fact
         self.sides = (Stepper(table_of(ours), set()), Stepper(table_of(theirs), set()))
-        self.kinds = _kinds(ours, theirs)
+        self.kinds = kinds_apart(ours, theirs)
         self.pace = min(stepper.pace for stepper in self.sides)
         self.cuts, self.gaps = _cuts(ours, theirs)
         self.found: dict[Kind, Difference] = {}
@@ -267,14 +267,6 @@ def _did(done: dict[str, Any]) -> str:
         hours = done["window"] / timedelta(hours=1)
         parts.append(f"the window starts ({hours:g} h)")
     return "; ".join(parts) or "no effect"
-
-
-def _kinds(ours: Policy, theirs: Policy) -> list[tuple[str, ...]]:
-    """The customer kinds, those together that neither policy tells from one another."""
-    groups: dict[tuple[bool, bool], list[str]] = {}
-    for kind in CUSTOMER_KINDS:
-        groups.setdefault((kind in ours.openers, kind in theirs.openers), []).append(kind)
-    return [tuple(kinds) for kinds in groups.values()]
 
 
 def _cuts(ours: Policy, theirs: Policy) -> tuple[list[timedelta], list[timedelta]]:

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from wa_fsm.decision import Origin, State
 from wa_fsm.engine import Answer, Engine
+from wa_fsm.events import CUSTOMER_KINDS
 from wa_fsm.policy import Policy
 from wa_fsm.rows import EventName
 from wa_fsm.situation import (
@@ -76,6 +77,14 @@ def facts_to_try(kinds: Iterable[str]) -> Iterator[Move]:
     yield from (Move("customer_message", kind) for kind in kinds)
     yield from (Move("customer_call"), Move("template"), Move("free_form"))
     yield from (Move("send_failed", "131047"), Move("send_failed", "131026"))
+
+
+def kinds_apart(ours: Policy, theirs: Policy) -> list[tuple[str, ...]]:
+    """The customer kinds, those together that neither policy tells from one another."""
+    groups: dict[tuple[bool, bool], list[str]] = {}
+    for kind in CUSTOMER_KINDS:
+        groups.setdefault((kind in ours.openers, kind in theirs.openers), []).append(kind)
+    return [tuple(kinds) for kinds in groups.values()]
 
 
 def looks(policy: Policy) -> list[Move]:

@@ -120,12 +120,6 @@ class Mutant:
     rows: tuple[Row, ...] | None = None
     tweak: Tweak | None = None
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of customer messages that it is about."""
-        about = self.tweak is not None and self.tweak.name in CUSTOMER_KINDS
-        return (self.tweak.name,) if self.tweak is not None and about else ()
-
     def touched(self, document: Policy) -> Set[tuple[State, EventName]] | None:
         """In which states which events may be answered otherwise; None where that is not said."""
         if self.rows is None:
@@ -166,11 +160,18 @@ def bases(spec: str) -> tuple[Policy, ...]:
     return tuple(policies.get(policy.name, **dict(options)) for options in chosen)
 
 
-def mutants(name: str) -> Iterator[Mutant]:
-    """Every mutant of the document of this name, in its order; the window's and others' last."""
+def mutants(name: str, openers: Set[str] | None = None) -> Iterator[Mutant]:
+    """Every mutant of the document of this name, in its order; the window's and others' last.
+
+    Args:
+        name: of the shipped policy.
+        openers: the kinds that open under the policy meant, if it is not the shipped one: those
+            of the document that it leaves out can be put back, too.
+    """
     document = policies.everything(name)
     seen: dict[str, int] = {}
-    for rule, operator, change, made in chain(_of_rows(document.rows), _of_knobs(name)):
+    made_of = chain(_of_rows(document.rows), _of_knobs(name), _put_back(name, openers))
+    for rule, operator, change, made in made_of:
         seen[rule] = seen.get(rule, 0) + 1
         rows, tweak = (None, made) if isinstance(made, Tweak) else (tuple(made), None)
         yield Mutant(f"{rule}#{seen[rule]}", rule, operator, change, rows, tweak)
@@ -333,6 +334,14 @@ def _of_knobs(name: str) -> Iterator[_Made]:
             yield "openers", "remove opener", f"{kind} no longer opens", tweak
     if plain.uncounted:
         yield "uncounted", "empty", "no kind is named as uncounted", Tweak("uncounted")
+
+
+def _put_back(name: str, openers: Set[str] | None) -> Iterator[_Made]:
+    """The openers that a policy file has removed."""
+    removed = set() if openers is None else policies.get(name).openers - openers
+    for kind in CUSTOMER_KINDS:
+        if kind in removed:
+            yield "openers", "add opener", f"{kind} opens too", Tweak("opener added", name=kind)
 
 
 def _lengths() -> Iterator[_Made]:

@@ -30,7 +30,7 @@ from ..outcome import Run
 from ..policy_file import from_spec
 from ..runner import run_case
 from ..scenario import BadFile, Case, load_file
-from .explore import Entry
+from .explore import Entry, kinds_apart
 from .killer import differing, search, why_equivalent
 from .mutants import Mutant, bases, mutants
 from .script import killing_scenario
@@ -151,7 +151,7 @@ class Bench:
         there = {row.id for base in self.bases for row in base.rows}
         self.mutants = tuple(
             mutant
-            for mutant in mutants(base)
+            for mutant in mutants(base, meant.openers)
             if (not rules or mutant.rule in rules)
             and (mutant.rows is None or mutant.rule in there)  # not those of options that are off
         )
@@ -269,8 +269,8 @@ def _catch(case: Case, line: int, text: str) -> Catch:
 def _uncaught(mutant: Mutant, variants: Sequence[tuple[Policy, Policy]]) -> Result:
     """Equivalent or survived: what a search under each setting of the options says."""
     reasons, proved = [], True
-    kinds = tuple(dict.fromkeys(("text", "system", *mutant.kinds)))
     for original, changed in variants:
+        kinds = [alike[0] for alike in kinds_apart(original, changed)]
         found = search(original, changed, kinds, any_fact=True)
         if found.path is None:
             proved = proved and found.complete

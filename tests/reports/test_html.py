@@ -122,6 +122,20 @@ def test_coverage_is_in_the_page_and_not_in_the_text(run, write, tmp_path):
     assert 'id="coverage"' not in (tmp_path / "report.html").read_text("utf-8")
 
 
+@pytest.mark.parametrize("more", [(), ("--only-failures",)])
+def test_coverage_of_two_policies_of_one_name_says_what_their_rules_are(run, write, tmp_path, more):
+    """Each by its own base, also where none of its scenarios is listed."""
+    for base in ("textbook", "cloud-api"):
+        (tmp_path / f"{base}.policy.yaml").write_text(f"policy: ours\nextends: {base}\n")
+        write(**{base: PASSES.replace("cloud-api", f"./{base}.policy.yaml").format(name=base)})
+    run("textbook.yaml", "cloud-api.yaml", "--html", "report.html", *more)
+    html = (tmp_path / "report.html").read_text("utf-8")
+    coverage = html.partition('id="coverage"')[2].partition("</section>")[0]
+    assert "ours (./textbook.policy.yaml)" in coverage
+    assert "<b>T1</b> customer_message (an opener kind), in closed" in coverage
+    assert "<b>M1</b> customer_message (an opener kind), in any state" in coverage
+
+
 def test_only_failures_leaves_the_rest_out(run, write, tmp_path):
     """The counts stay those of the whole run, even where nothing is left to list."""
     write(one="", two=FAILS.format(name="two"))

@@ -367,6 +367,34 @@ def test_on_shows_which_decisions_change(tmp_path: Path) -> None:
     assert run("diff", "cloud-api", "cloud-api", "--on", str(path)).exit_code == 0
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_scenario_too_late_for_either_policy_is_a_bad_file(turned: bool, tmp_path: Path) -> None:
+    """A time at which only the longer window would close beyond the year 9999 is a mistake."""
+    path = tmp_path / "far.yaml"
+    path.write_text(
+        "scenario: a\npolicy: cloud-api\nstart: 9998-01-01T00:00:00Z\n"
+        "steps:\n  - {at: 0s, customer: text}\n",
+        "utf-8",
+    )
+    both = ["cloud-api", "cloud-api,window=36500d"]
+    came = run("diff", *(both[::-1] if turned else both), "--on", str(path))
+    assert came.exit_code == 1
+    assert isinstance(came.exception, SystemExit)
+    assert "far.yaml:5:10: `0s` is too late" in came.output
+
+
+def test_the_name_of_a_file_commands_no_terminal(here: Path) -> None:
+    """Neither where a scenario cannot be read, nor where files are written."""
+    (here / "in").mkdir()
+    (here / "in" / "a\x1b[31m\nb.yaml").symlink_to("nowhere")
+    came = run("diff", "cloud-api", "textbook", "--on", "in")
+    assert "in/a\\x1b[31m\\nb.yaml: cannot be read" in came.output
+    written = run("diff", "cloud-api", "cloud-api,margin=5m", "-o", "o\nut")
+    assert "1 scenario written to o\\nut" in written.output
+    again = run("diff", "cloud-api", "cloud-api,margin=5m", "-o", "o\nut")
+    assert "o\\nut/" in again.output
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -204,6 +204,13 @@ def test_no_file_is_replaced(tmp_path: Path) -> None:
     assert before == {path: path.read_bytes() for path in Path(out).iterdir()}
 
 
+@pytest.mark.parametrize("more", [("--random", "1"), ("--cover", "edges")])
+def test_the_name_of_a_folder_commands_no_terminal(more: tuple[str, ...], tmp_path: Path) -> None:
+    """What a terminal would obey is shown."""
+    came = run("generate", "--policy", "cloud-api", "-o", str(tmp_path / "o\nut"), *more)
+    assert "o\\nut" in came.output
+
+
 @pytest.mark.parametrize("more", [(), ("--cover", "rows", "--random", "1")])
 def test_one_of_cover_and_random_is_asked_for(more: tuple[str, ...], tmp_path: Path) -> None:
     """Neither or both is a bad call."""

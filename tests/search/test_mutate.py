@@ -94,6 +94,46 @@ def test_a_killer_is_played_when_the_policy_s_own_refusals_let_it_pass(
         assert fails(case, each.mutant.applied(case.policy))
 
 
+OPENERS = sorted(policies.get("cloud-api").openers)
+
+
+@pytest.fixture
+def ours(tmp_path, monkeypatch):
+    """Makes a policy file with these openers removed, and a scenario that names it."""
+    monkeypatch.chdir(tmp_path)
+
+    def made(removed):
+        (tmp_path / "ours.policy.yaml").write_text(
+            f"policy: ours\nextends: cloud-api\nopeners: {{remove: [{', '.join(removed)}]}}\n"
+        )
+        return "scenario: a\npolicy: ours.policy.yaml\nsteps:\n  - {at: 0s, customer: call}\n"
+
+    return made
+
+
+@pytest.mark.parametrize("removed", [["text"], [k for k in OPENERS if k != "sticker"]])
+def test_what_only_another_kind_than_text_can_show_is_not_equivalent(ours, removed):
+    """Where `text` opens nothing, a kind that does is tried."""
+    told = ended("ours.policy.yaml", ours(removed), rules=["M1"])
+    result = told["in user_opened (an opener kind): the window is not touched"]
+    assert result.end == "survived"
+    (case,) = load_text(result.killer.encode(), "killer.yaml")
+    assert run_case(case).passed
+    assert fails(case, result.mutant.applied(case.policy))
+
+
+def test_an_opener_that_a_policy_file_removes_is_put_back_as_a_fault(ours):
+    """What the file changes is what its scenarios should notice."""
+    text = ours(["sticker", "audio"])
+    told = ended("ours.policy.yaml", text, rules=["openers"])
+    assert {told[f"{kind} opens too"].end for kind in ("sticker", "audio")} == {"survived"}
+    looks = f"{text}  - {{at: 0s, contact: b, customer: sticker, expect: {{state: closed}}}}\n"
+    told = ended("ours.policy.yaml", looks, rules=["openers"])
+    assert told["sticker opens too"].end == "caught"
+    assert not [change for change in ended("cloud-api", CALLS, rules=["openers"])
+                if change == "sticker opens too"]  # fmt: skip
+
+
 def test_every_survivor_of_a_weak_set_has_a_killer_that_holds():
     """Added to the set, the killers leave nothing."""
     rules = ["T4", "T14", "window", "edges"]

@@ -200,3 +200,11 @@ def test_a_bad_call(folder, arguments, told):
     done = mutate(folder, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
+
+
+def test_the_name_of_a_file_commands_no_terminal(folder):
+    """Where a file cannot be read, what a terminal would obey in its name is shown."""
+    (folder / "a\x1b[31m\nb.yaml").symlink_to("nowhere")
+    done = mutate(folder, ".")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "a\\x1b[31m\\nb.yaml: cannot be read" in done.stderr
