@@ -97,7 +97,14 @@ class Templates:
 
     def _learn(self, name: str, language: str | None, known: _Known) -> None:
         kept = None if language is None else plain_language(language)
-        insort(self._known.setdefault(name, {}).setdefault(kept, []), known)
+        learnt = self._known.setdefault(name, {}).setdefault(kept, [])
+        at, _, _, status = known
+        same = [each for each in learnt if each[0] == at and each[3] == status]
+        if same and same[0] <= known:  # told again, which changes nothing: it was learnt before
+            return
+        for each in same:
+            learnt.remove(each)
+        insort(learnt, known)
         self._approved = self._statuses = None
         self._timed = self._timed or known[0] != _ALWAYS
 

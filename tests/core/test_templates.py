@@ -150,6 +150,20 @@ def test_of_equals_learnt_at_once_the_order_of_learning(first, second, turned):
     assert second == status(templates)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_status_that_is_told_again_was_learnt_at_first(turned):
+    """A repeated delivery turns nothing back, in whatever order they are processed."""
+    known = [
+        (TemplateStatus("hello", "approved", NINE), NINE),
+        (TemplateStatus("hello", "paused", NINE), NINE + MS),
+        (TemplateStatus("hello", "approved", NINE), NINE + HOUR),
+    ]
+    templates = Templates()
+    for one in known[::-1] if turned else known:
+        templates.add(*one)
+    assert status(templates) == "paused"
+
+
 def test_given_entries_hold_from_the_beginning_of_time():
     """What is registered by a mapping was so in year 1."""
     first = datetime(1, 1, 1, tzinfo=UTC)
