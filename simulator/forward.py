@@ -342,7 +342,7 @@ class Forwarder:
                 failed=back,
             )
         except SendRefused as refused:
-            return _not_gone(Report(item, "refused", refused.decision.text), before)
+            return _not_gone(Report(item, "refused", str(refused)), before)
         except OutcomeUnknown as unknown:
             return Report(item, "unknown", str(unknown))
         except SendError as error:

@@ -14,6 +14,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -145,10 +146,10 @@ class AsyncGatekeeper:
         return cls(await asyncio.to_thread(partial(Gatekeeper, **arguments)))
 
     def begun(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """`work`, begun in one of the gatekeeper's threads."""
+        """`work`, begun in one of the gatekeeper's threads, with the context variables of here."""
         if self._pid != os.getpid():  # forked: the threads stayed with the parent
             self._threads, self._pid = _threads(), os.getpid()
-        return asyncio.wrap_future(self._threads.submit(work))
+        return asyncio.wrap_future(self._threads.submit(copy_context().run, work))
 
     async def call(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in one of the gatekeeper's threads, to its end even if we are cancelled."""

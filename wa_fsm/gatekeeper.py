@@ -29,10 +29,11 @@ from wa_fsm.events import (
     Sent,
     Template,
     instant,
+    text_field,
 )
 from wa_fsm.expiring import Expiring, Lease, claim_expiring, expiring
 from wa_fsm.folds import Folds, tidy
-from wa_fsm.learning import EVENTS, FACTS, Learnable, Learning
+from wa_fsm.learning import FACTS, Learnable, Learning
 from wa_fsm.lookback import Accuracy, ContactHistory, accuracy_of, history_of, person
 from wa_fsm.policy import Policy
 from wa_fsm.registry import Registry, TemplatesSource, registry_of
@@ -99,13 +100,18 @@ class Gatekeeper:
         self.store = open_store(store, now) if isinstance(store, str) else store
         self.now = now
         self._modes: Mapping[str, Mode] = {"*": mode} if isinstance(mode, str) else dict(mode)
-        for each in self._modes.values():
+        for number, each in self._modes.items():
+            text_field("number", number)
             if each not in ("enforce", "observe"):
                 raise ValueError(f"unknown mode `{each}`; expected `enforce` or `observe`")
         if on_store_error not in ("raise", "refuse"):
             raise ValueError(f"`on_store_error` is `raise` or `refuse`, got `{on_store_error}`")
         self._refuses_on_error = on_store_error == "refuse"
         key = contact_key.encode() if isinstance(contact_key, str) else contact_key
+        if key is not None and (not isinstance(key, bytes) or not key):
+            raise ValueError("`contact_key` is a secret of at least one character")
+        if on_decision is not None and not callable(on_decision):
+            raise TypeError(f"`on_decision` is a function, got `{on_decision!r}`")
         self._learning = Learning(self.policy.latest, key)
         self._named = self._learning.name_of
         self._table = table_of(self.policy)
@@ -129,13 +135,14 @@ class Gatekeeper:
             arrived: when we learnt of them; None: now, by the clock.
 
         Raises:
-            StoreUnavailable: nothing was learnt.
+            StoreUnavailable: it may not have been learnt. Say it again: that changes nothing.
             ValueError: an event's window would close beyond the year 9999.
+            TypeError: something is no event; nothing was learnt.
         """
         when = self.now() if arrived is None else instant(arrived)
         if isinstance(events, FACTS):  # alone, as most of them come
             return self.store.write(Batch((self._learning.fact(events, when, 0),)))
-        several = (events,) if isinstance(events, EVENTS) else events
+        several = events if isinstance(events, Iterable) else (events,)
         batch = self._learning.batch(several, when)
         return self.store.write(batch if self.decisions.kept else batch._replace(outcomes=()))
 
@@ -151,8 +158,9 @@ class Gatekeeper:
                 it is first given.
 
         Raises:
-            StoreUnavailable: nothing was learnt.
+            StoreUnavailable: it may not have been learnt. Say it again: that changes nothing.
             ValueError: an event's window would close beyond the year 9999.
+            TypeError: something is no event; nothing was learnt.
         """
         return self.store.write(self._learning.seeded(learnt, self.now))
 
@@ -186,6 +194,8 @@ class Gatekeeper:
                 ``on_store_error`` is ``refuse``).
         """
         name, now = self.name_of(contact), self.now()
+        if type(number) is not str:  # so, because this is hot
+            text_field("number", number)
         decision = self._decide(number, name, message, now, at)
         self.decisions.gather(now, number, name, decision, self.mode(number))
         return decision
@@ -217,6 +227,7 @@ class Gatekeeper:
             StoreUnavailable: on entering, as ``check``.
         """
         name = self.name_of(contact)
+        text_field("number", number)
         names = dict.fromkeys([name, *(self.name_of(other) for other in also)])
         return Sending(self, number, tuple(names), message, again)
 
@@ -323,6 +334,7 @@ class Gatekeeper:
             StoreUnavailable: the store cannot be read.
         """
         name, now = self.name_of(contact), self.now()
+        text_field("number", number)
         then, point, running, *_ = self._folds.standing(number, name, now, at)
         return situation_at(self._table, point, then, running)
 
@@ -334,8 +346,10 @@ class Gatekeeper:
 
         Raises:
             StoreUnavailable: the store cannot be read.
+            ValueError: `within` is no duration.
         """
-        return expiring(self._table.policy, self.store, self._folds, self.now(), _length(within))
+        length = _length("within", within)
+        return expiring(self._table.policy, self.store, self._folds, self.now(), length)
 
     def claim_expiring(self, within: timedelta | str, lease: timedelta | str) -> Iterator[Lease]:
         """The same windows, each given to one worker: claimed as it is yielded.
@@ -350,9 +364,10 @@ class Gatekeeper:
 
         Raises:
             StoreUnavailable: the store cannot be read or written.
+            ValueError: `within` or `lease` is no duration.
         """
         found = self.expiring(within)
-        return claim_expiring(self.store, found, self.now, _length(lease))
+        return claim_expiring(self.store, found, self.now, _length("lease", lease))
 
     def history(self, number: str, contact: str) -> ContactHistory:
         """Facts and decisions of a contact, and of the names that it had before.
@@ -441,11 +456,20 @@ class Gatekeeper:
 
 def _policy(policy: Policy | str, margin: timedelta | str | None) -> Policy:
     made = policies.from_spec(policy) if isinstance(policy, str) else policy
+    if not isinstance(made, Policy):
+        raise TypeError(f"`policy` is a Policy or a spec such as `cloud-api`, got `{policy!r}`")
     if margin is None:
         return made
+    if not isinstance(margin, (str, timedelta)):
+        raise TypeError(f"`margin` is a timedelta or a duration such as `60s`, got `{margin!r}`")
     length = margin if isinstance(margin, str) else format_duration(margin)
     return made.with_margin(parse_duration(length))
 
 
-def _length(value: timedelta | str) -> timedelta:
-    return parse_duration(value) if isinstance(value, str) else value
+def _length(name: str, value: timedelta | str) -> timedelta:
+    length = parse_duration(value) if isinstance(value, str) else value
+    if not isinstance(length, timedelta):
+        raise TypeError(f"`{name}` is a timedelta or a duration such as `1h`, got `{value!r}`")
+    if length <= timedelta(0):
+        raise ValueError(f"`{name}` must be longer than nothing, got `{value}`")
+    return length

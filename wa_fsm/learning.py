@@ -33,7 +33,6 @@ from wa_fsm.templates import plain_language
 Learnable: TypeAlias = KeyEvent | TemplateStatus | Delivered | SameContact | ContactChanged
 
 FACTS: Final = (CustomerMessage, CustomerCall, Sent)
-EVENTS: Final = (SendFailed, TemplateStatus, Delivered, SameContact, ContactChanged)
 NAMES: Final = 4096
 """Names whose kept form is remembered: a spelling takes longer to read than a window."""
 
@@ -80,6 +79,7 @@ class Learning:
 
         Raises:
             ValueError: as ``fact``.
+            TypeError: something is no event.
         """
         facts, links, statuses, outcomes = [], [], [], []
         for order, event in enumerate(events, before):
@@ -96,8 +96,13 @@ class Learning:
                 links += [Link("same", first, other) for other in others if other != first]
             elif isinstance(event, ContactChanged):
                 links.append(Link("next", self.name_of(event.old), self.name_of(event.new)))
-            else:
+            elif isinstance(event, Delivered):
                 outcomes.append(self._outcome(event, arrived, "delivered"))
+            else:
+                raise TypeError(
+                    f"expected an event, got `{type(event).__name__}`; of what `parse_webhook`"
+                    " gives `learnt` picks out the events"
+                )
         return Batch(facts, links, statuses, (), outcomes)
 
     def seeded(

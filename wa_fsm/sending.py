@@ -19,15 +19,17 @@ class SendRefused(Exception):
 
     Attributes:
         decision: why, and what may be done instead.
+        detail: what an adapter found wrong with the request, or an empty text.
     """
 
-    def __init__(self, decision: Decision) -> None:
-        super().__init__(decision.text)
+    def __init__(self, decision: Decision, detail: str = "") -> None:
+        super().__init__(f"{decision.text} ({detail})" if detail else decision.text)
         self.decision = decision
+        self.detail = detail
 
     def __reduce__(self) -> tuple[Any, ...]:
         """So that it comes through from another process."""
-        return type(self), (self.decision,), self.__dict__
+        return type(self), (self.decision, self.detail), self.__dict__
 
 
 class Sending:
@@ -83,16 +85,20 @@ class Sending:
         return self
 
     def _decided(self) -> Decision:
-        """By the first name that may be sent to: which of them are one contact the answer tells."""
-        first: Decision | None = None
+        """By the first name that may be sent to: which of them are one contact the answer tells.
+
+        Where none may and one of them could not be asked about, nobody knows.
+        """
+        told: Decision | None = None
         for name in self._names:
             decision = self._gate.decide_now(self._number, name, self._message, self.left)
             if decision.allowed:
                 self._contact = name
                 return decision
-            first = first or decision
-        assert first is not None
-        return first
+            if told is None or decision.reason == "store_unavailable":
+                told = decision
+        assert told is not None
+        return told
 
     def sent(self, message_id: str, wa_id: str | None = None, *others: str) -> None:
         """It left: from now on it is a fact.

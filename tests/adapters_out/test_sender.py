@@ -127,6 +127,8 @@ def test_what_is_sent_is_a_fact_and_what_is_refused_does_not_leave(
     with pytest.raises(SendRefused) as caught:
         sender.text(ANA, "hi", category="marketing")
     assert caught.value.decision.reason == "category_not_allowed"
+    assert caught.value.detail in str(caught.value)
+    assert "`marketing` is no category" in caught.value.detail
     assert len(graph.log) == 1
     assert sent_ids(gate) == ["wamid.00001"]
     with pytest.raises(ValueError, match="sends no message"):

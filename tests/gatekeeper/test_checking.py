@@ -1,5 +1,7 @@
 """`check` and `record`: the answer of the facts that are known."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, MINUTE, MS, NINE, SECOND
@@ -351,3 +353,50 @@ def test_deliveries_of_one_instant_are_told_apart_by_content_everywhere(anywhere
         history.add(event, NINE)
         gate.check("shop", "ana", FREE)
     assert gate.window("shop", "ana").state == history.at(NINE).state == "business_opened"
+
+
+# -- arguments that cannot be --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["x", b"x", {"a": 1}, None, 7, [object()]])
+def test_what_is_no_event_is_told_and_nothing_is_learnt(world, given):
+    """Also beside events that are."""
+    event = CustomerMessage("shop", "ana", NINE, "in.1")
+    for several in (given, [event, given]):
+        with pytest.raises(TypeError, match="expected an event"):
+            world.gate.record(several)
+    assert list(world.store.keys()) == []
+
+
+@pytest.mark.parametrize("ask", ["check", "sending", "window"])
+def test_a_number_is_a_text(world, ask):
+    """Before anything leaves: a number as an integer would be another number."""
+    more = () if ask == "window" else (FREE,)
+    with pytest.raises(TypeError, match="`number` must be a text"):
+        getattr(world.gate, ask)(200100300, "ana", *more)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("margin", 60, TypeError),
+        ("policy", None, TypeError),
+        ("contact_key", "", ValueError),
+        ("contact_key", 5, ValueError),
+        ("on_decision", "log.jsonl", TypeError),
+        ("mode", {200100300: "observe"}, TypeError),
+    ],
+)
+def test_an_argument_that_cannot_be_is_named(world, name, value, error):
+    """When the gate is made, not at the first send."""
+    with pytest.raises(error, match=f"`{'number' if name == 'mode' else name}`"):
+        world.another(**{"policy": "cloud-api", name: value})
+
+
+@pytest.mark.parametrize("length", ["0s", timedelta(0), timedelta(seconds=-1), 3600])
+def test_a_lease_of_nothing_is_none(world, length):
+    """It would give each window to every worker."""
+    with pytest.raises((ValueError, TypeError), match="`lease`"):
+        world.gate.claim_expiring("1h", length)
+    with pytest.raises((ValueError, TypeError), match="`within`"):
+        world.gate.expiring(length)

@@ -8,6 +8,7 @@ from tests.gatekeeper.world import DAY, FREE, HELLO, HOUR, MS, NINE, SECOND
 from wa_fsm import CustomerMessage, SendFailed
 from wa_fsm.events import Delivered
 from wa_fsm.identity import ContactChanged, SameContact, canonical
+from wa_fsm.sending import SendRefused
 from wa_fsm.stores.rows import row_of, row_text
 
 
@@ -61,6 +62,25 @@ def test_the_answer_of_a_send_names_the_contact(anywhere):
         send.sent("out.1", wa_id="US.1349")
     anywhere.wrote(contact="US.1349")
     assert anywhere.asked(contact="4915112345678") == "window_open"
+
+
+def test_a_send_to_several_names_is_refused_as_to_the_first(world):
+    """Whom WhatsApp would take says why; where one cannot be asked about, nobody knows."""
+    world.wrote(NINE - 2 * DAY, contact="phone")
+    with pytest.raises(SendRefused) as refused:
+        world.gate.sending("shop", "phone", FREE, also=["US.1"]).__enter__()
+    assert refused.value.decision.reason == "window_expired"
+    gate = world.another(on_store_error="refuse")
+    decide_now = gate.decide_now
+
+    def down_after(number, name, *rest):
+        world.store.down = name != "phone"
+        return decide_now(number, name, *rest)
+
+    gate.decide_now = down_after
+    with pytest.raises(SendRefused) as refused:
+        gate.sending("shop", "phone", FREE, also=["US.1"]).__enter__()
+    assert refused.value.decision.reason == "store_unavailable"
 
 
 def test_a_message_that_came_under_two_names_counts_once(world):

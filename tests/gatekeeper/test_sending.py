@@ -46,6 +46,8 @@ def test_a_refusal_comes_through_from_another_process(world):
     with pytest.raises(SendRefused) as refused, world.gate.sending("shop", "ana", FREE):
         pass
     refused.value.add_note("in the worker")
+    detailed = SendRefused(refused.value.decision, "its `type` is no text")
+    assert pickle.loads(pickle.dumps(detailed)).args == detailed.args
     for again in (pickle.loads(pickle.dumps(refused.value)), copy.copy(refused.value)):
         assert (str(again), again.decision) == (str(refused.value), refused.value.decision)
         assert again.__notes__ == ["in the worker"]

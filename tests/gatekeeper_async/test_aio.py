@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import multiprocessing
 import threading
@@ -83,7 +84,7 @@ def facts(gate):
 def test_it_has_the_surface_of_the_gatekeeper():
     """Whatever a Gatekeeper can be asked, with the same arguments, this one can."""
     for name, ours in inspect.getmembers(Gatekeeper, inspect.isfunction):
-        if name.startswith("_") or name in ("same", "decide_now", "record_sent"):
+        if name.startswith("_") or name in ("decide_now", "record_sent"):
             continue
         theirs = getattr(AsyncGatekeeper, name)
         assert list(inspect.signature(theirs).parameters) == list(
@@ -248,6 +249,21 @@ def test_a_store_that_waits_holds_up_no_loop(name):
         await asyncio.wait_for(task, PATIENCE)
 
     asyncio.run(main())
+
+
+def test_a_thread_sees_the_context_of_who_asks():
+    """A hook that notes which request it is called for finds it, as beside `to_thread`."""
+    request: contextvars.ContextVar[str] = contextvars.ContextVar("request")
+    seen = []
+
+    async def main():
+        gate, _ = made(on_decision=lambda _: seen.append(request.get()))
+        request.set("r-1")
+        async with AsyncGatekeeper(gate).sending("shop", "ana", HELLO) as send:
+            await send.sent("out.1")
+
+    asyncio.run(main())
+    assert seen == ["r-1"]
 
 
 def test_a_slow_store_leaves_the_default_executor_alone():

@@ -73,7 +73,7 @@ def readings(url: str, body: Body) -> list[Fields | None]:
 def _once(pairs: _Pairs) -> Fields:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise Twice("a key stands twice in one object of the body")
+        raise Twice("a key stands twice in one object of the request")
     return made
 
 

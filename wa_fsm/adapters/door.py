@@ -162,8 +162,7 @@ class Door:
         try:
             return self.ticket(found, body)
         except SendRefused as refused:
-            detail = found.detail if isinstance(found, Misfit) else ""
-            return self.dialect.refusal(refused.decision, detail)
+            return self.dialect.refusal(refused.decision, refused.detail)
         except StoreError:
             return self.dialect.unavailable()
 
@@ -204,7 +203,7 @@ class Door:
         message = send.message if send else FreeForm()
         decision = self.gate.refuse(found.number, contact, message, found.reason)
         if self.gate.mode(found.number) == "enforce":
-            raise SendRefused(decision)
+            raise SendRefused(decision, found.detail)
         return Ticket(self, send) if send else None
 
     # -- attempts at one message ---------------------------------------------------------------
