@@ -23,6 +23,7 @@ from ..reports.picture import compare, notes
 from ..scenario import Case, load_text
 from . import form, now, words
 from .document import Plain, Played, played_of, text_of
+from .own_rules import expecting, loadable
 from .saving import saved
 
 Answer: TypeAlias = dict[str, Any]
@@ -101,11 +102,10 @@ class Answers:
     def _play(self, played: Played, who: Mapping[str, str]) -> Answer:
         questions = now.questions(played.scenario, who)
         steps = [*played.steps, *(question.step for question in questions)]
-        sides = []
-        for policy in played.policies:
-            text = text_of({**played.scenario, "steps": steps}, policy)
-            case = self._case(text, played)
-            sides.append(now.play(case, questions))
+        sides = [
+            now.play(self._case({**played.scenario, "steps": steps}, policy, played), questions)
+            for policy in played.policies
+        ]
         pictures = now.pictures(sides) if played.steps else []
         first = sides[0]
         last = first.asked[0][1].step
@@ -124,14 +124,15 @@ class Answers:
             "notes": [note for side in sides for note in notes(side.run.case.policy)],
         }
 
-    def _case(self, text: str, played: Played) -> Case:
-        """The case of a text that we wrote. Raises _Mistakes."""
+    def _case(self, scenario: Plain, policy: Any, played: Played) -> Case:
+        """The case of what is played and of what is asked behind it. Raises _Mistakes."""
+        text = text_of(loadable(scenario), policy)
         try:
             (case,) = load_text(text.encode(), NAME, None, self.folder)
         except BadFile as bad:
-            own = len(text_of(played.scenario, played.policies[0]).splitlines())
+            own = len(text_of(loadable(played.scenario), policy).splitlines())
             raise _Mistakes(bad, text, own) from None
-        return case
+        return expecting(case, scenario["steps"])
 
     # -- files ---------------------------------------------------------------------------------
 

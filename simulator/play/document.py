@@ -63,7 +63,7 @@ class Played:
 def text_of(
     scenario: Mapping[str, Any],
     policy: Any,
-    expects: Sequence[Mapping[str, str] | None] = (),
+    expects: Sequence[Mapping[str, Any] | None] = (),
 ) -> str:
     """The text of the scenario file, one document.
 
@@ -100,7 +100,7 @@ def _head(key: str, value: Any) -> Iterator[str]:
 
 
 def _steps(
-    scenario: Mapping[str, Any], expects: Sequence[Mapping[str, str] | None]
+    scenario: Mapping[str, Any], expects: Sequence[Mapping[str, Any] | None]
 ) -> Iterator[str]:
     steps = scenario.get("steps")
     if isinstance(steps, list) and steps:

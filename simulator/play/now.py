@@ -201,7 +201,7 @@ def steps(sides: Sequence[Side], key: tuple[str, str]) -> list[Plain]:
         told.append(
             {
                 "id": step.id,
-                "title": words.title(step),
+                "title": words.title(step, case.steps),
                 "when": words.when(step.arrived, zone),
                 "happened": None if step.at == step.arrived else words.when(step.at, zone),
                 "again": mine and step.event in ("customer_message", "customer_call"),
@@ -214,7 +214,8 @@ def steps(sides: Sequence[Side], key: tuple[str, str]) -> list[Plain]:
 def pictures(sides: Sequence[Side]) -> list[Plain]:
     """What there is to draw, with the page's words for the steps."""
     drawn = [picture(side.run) for side in sides]
-    titles = [words.title(step) for step in sides[0].run.case.steps]
+    told = sides[0].run.case.steps
+    titles = [words.title(step, told) for step in told]
     for mark in (mark for each in drawn for band in each["bands"] for mark in band["marks"]):
         mark["label"] = titles[mark["index"]]
     return drawn

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from wa_fsm.durations import format_duration
 
@@ -17,6 +17,9 @@ from ..outcome import Outcome
 from ..runner import DisagreementError, run_case
 from ..scenario import Case, load_text
 from .document import Played, text_of
+from .own_rules import expecting, loadable, writable
+
+_Expects: TypeAlias = list[Mapping[str, Any] | None]
 
 HEAD: Final = (
     "# Played with `wa-sim play`. Each `expect` is what came of the step by these rules.\n"
@@ -63,11 +66,10 @@ def saved(played: Played, folder: str, *, all_steps: bool) -> Saved:
 
 def _document(played: Played, policy: Any, folder: str, *, all_steps: bool) -> tuple[str, set[int]]:
     """The document for one policy, and which steps' own expectations gave way."""
-    expects: list[Mapping[str, str] | None] = [None] * len(played.steps)
+    expects: _Expects = [None] * len(played.steps)
     gone: set[int] = set()
     while True:
-        text = text_of(played.scenario, policy, expects)
-        (case,) = load_text(text.encode(), "file", None, folder)
+        case = _case(played, policy, folder, expects)
         run = run_case(case)
         wrong = {at for at, outcome in enumerate(run.outcomes) if outcome.failures}
         if not wrong:
@@ -75,12 +77,18 @@ def _document(played: Played, policy: Any, folder: str, *, all_steps: bool) -> t
         gone |= {at for at in wrong if case.steps[at].expect is not None}
         for at in wrong:
             expects[at] = expected(run.outcomes[at], case)
-    if all_steps:
-        plain = [at for at, step in enumerate(case.steps) if step.expect is None]
-        for at in plain:
+    for at, step in enumerate(case.steps):
+        if step.expect is not None:
+            expects[at] = expects[at] or writable(played.steps[at], case.policy)
+        elif all_steps:
             expects[at] = expected(run.outcomes[at], case)
-        text = text_of(played.scenario, policy, expects)
-    return text, gone
+    return text_of(played.scenario, policy, expects), gone
+
+
+def _case(played: Played, policy: Any, folder: str, expects: _Expects) -> Case:
+    text = text_of(loadable(played.scenario), policy, expects)
+    (case,) = load_text(text.encode(), "file", None, folder)
+    return expecting(case, played.steps)
 
 
 def expected(outcome: Outcome, case: Case) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
@@ -88,7 +88,6 @@ STANDINGS: Final[dict[Standing, str]] = {
     "unverified": "Nobody has verified this.",
     "ours": "This is a rule of our own, not WhatsApp's.",
 }
-_UNNAMED: Final = re.compile("step-0*([0-9]+)")  # the id of a message that nobody gave one
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -98,8 +97,8 @@ _MINUTE: Final = timedelta(minutes=1)
 _MS: Final = timedelta(milliseconds=1)
 
 
-def title(step: Step) -> str:
-    """A step in a few words."""
+def title(step: Step, steps: Sequence[Step]) -> str:
+    """A step in a few words; `steps` are all of its case."""
     tries = "You ask" if step.asked_only else "You try to send"
     fact = step.facts[0] if step.facts else None
     if isinstance(fact, CustomerMessage):
@@ -111,15 +110,26 @@ def title(step: Step) -> str:
         status = fact.status.replace("_", " ")
         return f"WhatsApp reports: the template “{fact.name}” is {status}{language}"
     if isinstance(fact, SendFailed):
-        unnamed = _UNNAMED.fullmatch(fact.message_id)
-        which = f"of step {unnamed[1]}" if unnamed else f"“{fact.message_id}”"
-        return f"WhatsApp reports: your message {which} failed ({fact.code})"
+        sent = _position(step, fact.message_id, steps)
+        return f"WhatsApp reports: your message of step {sent} failed ({fact.code})"
     if isinstance(step.message, Template):
         language = f" in {step.message.language}" if step.message.language else ""
         return f"{tries}: template “{step.message.name}”{language}"
     if isinstance(step.message, FreeForm):
         return f"{tries}: {ORDINARY[step.message.kind]}"
     return "Time passes"
+
+
+def _position(report: Step, message: str, steps: Sequence[Step]) -> int:
+    """Which step sent what is reported as failed, from 1; the loader has seen that one did."""
+    wanted = (message, report.number, report.contact)
+    return next(
+        at
+        for at, each in enumerate(steps, 1)
+        if each.message is not None
+        and not each.asked_only
+        and (each.id, each.number, each.contact) == wanted
+    )
 
 
 def when(value: datetime, zone: tzinfo) -> str:

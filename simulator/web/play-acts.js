@@ -1,7 +1,7 @@
 "use strict";
 /* What one may let happen: each form makes a step, each setting changes what is played. */
 const playActs = (() => {
-  const { make, by, policyName } = playView;
+  const { make, by, policyName, calmly, keepFocus } = playView;
   const UNITS = [["hours", 3600000], ["minutes", 60000], ["seconds", 1000], ["days", 86400000], ["ms", 1]];
   const PASSES = { "1h": 3600000, "1ms": 1 };
   const OTHER = "other";
@@ -23,6 +23,20 @@ const playActs = (() => {
       tried(() => act(event.target.elements, event.submitter));
     });
   }
+
+  /** The same for what happens with the customer who is named at the top. */
+  const onWith = (id, act) => on(id, (fields, button) => named().then(() => act(fields, button)));
+
+  /** Who has typed a name need not press “Choose”. Nothing goes to the one before instead. */
+  async function named() {
+    const form = by("somebody");
+    if (form.hidden) return;
+    if (!form.reportValidity()) throw new Error("With whom? Type the name of the customer, or choose one from the list.");
+    await meetNamed(form.elements);
+  }
+
+  const meetNamed = ({ number, contact }) => playStory.meet({ number: number.value.trim(), contact: contact.value.trim() })
+    .then(() => calmly(() => { contact.value = ""; by("somebody").hidden = true; }));
 
   /** Set a value under a name that people choose, `__proto__` too. */
   const put = (values, name, value) => Object.defineProperty(values, name, { value, configurable: true, enumerable: true, writable: true });
@@ -57,28 +71,28 @@ const playActs = (() => {
     customer.kind.addEventListener("change", () => {
       by("customer").querySelector(".main").textContent = customer.kind.value === "call" ? "Customer calls" : "Customer writes";
     });
-    on("customer", (fields) => {
+    onWith("customer", (fields) => {
       const away = { now: 0, late: span(fields), early: -span(fields) }[fields.when.value];
-      return playStory.happen({ customer: fields.kind.value }, away).then(() => { fields.when.value = "now"; dated(); });
+      return playStory.happen({ customer: fields.kind.value }, away).then(() => calmly(() => { fields.when.value = "now"; dated(); }));
     });
-    on("again", (fields) => playStory.again(fields.id.value));
+    on("again", (fields) => playStory.again(Number(fields.message.value)));
     by("business").elements.message.addEventListener("change", otherShown);
-    on("business", (fields, button) => {
+    onWith("business", (fields, button) => {
       const message = fields.message.value === OTHER ? { template: fields.other.value.trim() } : JSON.parse(fields.message.value);
       return playStory.happen({ [button?.value || "business"]: message });
     });
-    on("time", (fields) => playStory.pass(span(fields)));
+    onWith("time", (fields) => playStory.pass(span(fields)));
     for (const button of document.querySelectorAll("[data-pass]")) {
-      button.addEventListener("click", () => tried(() => playStory.pass(PASSES[button.dataset.pass])));
+      button.addEventListener("click", () => tried(() => named().then(() => playStory.pass(PASSES[button.dataset.pass]))));
     }
-    on("until", (fields) => {
+    onWith("until", (fields) => {
       const { now } = playStory.answer, here = Date.parse(now.at);
       const then = instants(fields.until.value, now.zone).find((each) => each > here);
       if (!then) throw new Error("That is not after now. Time only goes on; to go back, use Undo or “Go back to here”.");
       return playStory.pass(then - here);
     });
     on("status", (fields) => playStory.happen({ platform: { ...JSON.parse(fields.template.value), status: fields.status.value } }));
-    on("failure", (fields) => playStory.happen({ platform: { failed: fields.code.value, message: fields.message.value } }));
+    on("failure", (fields) => playStory.fail(Number(fields.message.value), fields.code.value));
   }
 
   function otherShown() {
@@ -95,7 +109,7 @@ const playActs = (() => {
         const { value } = event.target;
         tried(() => playStory.change((next) => {
           if (value) next.policies[place] = JSON.parse(value); else next.policies.splice(1);
-        }));
+        }).finally(asPlayed));
       });
     }
     on("add-template", (fields) => playStory.change((next) => {
@@ -104,9 +118,10 @@ const playActs = (() => {
       put(templates, name, fields.status.value);
     }).then(() => { fields.name.value = ""; }));
     on("start", (fields) => playStory.change((next, { now }) => {
-      const zone = fields.zone.value.trim(), all = instants(fields.start.value, zone);
-      const same = all.find((each) => each === Date.parse(now.at) - now.offset);
-      next.scenario.start = written(same ?? all[0], zone);
+      const zone = fields.zone.value.trim(), all = instants(fields.start.value, zone), was = begun(now);
+      const same = all.some((each) => local(each, zone) === local(was, zone)); // it shows no milliseconds
+      if (same && zone === now.zone) return;
+      next.scenario.start = written(all.includes(was) ? was : all[0], zone);
       if (/^[+-]/.test(zone)) delete next.scenario.timezone; else next.scenario.timezone = zone;
     }));
     by("who").addEventListener("change", (event) => {
@@ -115,14 +130,16 @@ const playActs = (() => {
       if (number) tried(() => playStory.meet({ number, contact }));
       else by("somebody").elements.contact.focus();
     });
-    on("somebody", (fields) => playStory.meet({ number: fields.number.value.trim(), contact: fields.contact.value.trim() })
-      .then(() => { fields.contact.value = ""; by("somebody").hidden = true; by("who").focus(); }));
+    on("somebody", (fields) => meetNamed(fields).then(() => by("who").focus()));
     by("title").addEventListener("change", (event) => {
       const title = event.target.value.trim();
       if (title) tried(() => playStory.change((next) => { next.scenario.scenario = title; }));
       else event.target.value = playStory.played.scenario.scenario;
     });
   }
+
+  /** The instant at which the story starts. */
+  const begun = ({ at, offset }) => Date.parse(at) - offset;
 
   /** An instant as the field for date and time shows it in a zone; without milliseconds. */
   function local(at, zone) {
@@ -157,9 +174,10 @@ const playActs = (() => {
     showStart(answer);
     showWho(answer);
     showTime(answer);
-    const listed = (wanted) => answer.steps.filter((step) => step[wanted]).map((step) => option(step.id, `${step.title.replace(/^You try to send: /, "")}, ${step.when}`));
+    const listed = (wanted) => answer.steps.flatMap((step, index) =>
+      (step[wanted] ? [option(index, `${step.title.replace(/^You try to send: /, "")}, ${step.when}`)] : []));
     by("again-box").hidden = !answer.steps.some((step) => step.again);
-    fill(by("again").elements.id, listed("again"));
+    fill(by("again").elements.message, listed("again"));
     const sends = listed("may_fail");
     fill(by("failure").elements.message, sends);
     by("no-sends").hidden = sends.length > 0;
@@ -177,6 +195,9 @@ const playActs = (() => {
     }
   }
 
+  /** Show by which rules it is played, also after they could not be changed. */
+  const asPlayed = () => calmly(() => keepFocus(() => showPolicies(playStory.played.policies)));
+
   const nameOf = (policy) => (typeof policy === "object" ? policy.name : policy);
 
   function showOptions(place, policy) {
@@ -184,10 +205,10 @@ const playActs = (() => {
     box.hidden = !known;
     if (!known) return;
     const set = (name, value) => tried(() => playStory.change((next) => {
-      const now = typeof policy === "object" ? { ...policy } : { name: policy };
+      const own = next.policies[place], now = typeof own === "object" ? { ...own } : { name: own };
       if (value) now[name] = value; else delete now[name];
       next.policies[place] = Object.keys(now).length > 1 ? now : now.name;
-    }).finally(() => showPolicies(playStory.played.policies)));
+    }).finally(asPlayed));
     box.querySelector("legend").textContent = policyName(known.name);
     const rows = known.options.map(({ name, kind, help, label, default: usual }) => {
       const value = typeof policy === "object" ? policy[name] : undefined;
@@ -197,7 +218,9 @@ const playActs = (() => {
       const text = `${label}: ${help}${kind === "flag" ? "" : ", such as 5m or 1h 30m"}`;
       return kind === "flag" ? make("label", { class: "check" }, field, text) : make("label", { class: "length" }, text, " ", field);
     });
-    box.replaceChildren(box.querySelector("legend"), ...rows);
+    // The legend stays in its place: Chromium may not draw a fieldset whose legend was moved while the fold was closed.
+    for (const old of [...box.children].slice(1)) old.remove();
+    box.append(...rows);
   }
 
   function showTemplates(answers, templates) {
@@ -225,7 +248,7 @@ const playActs = (() => {
   }
 
   function showStart({ now }) {
-    by("start").elements.start.value = local(Date.parse(now.at) - now.offset, now.zone);
+    by("start").elements.start.value = local(begun(now), now.zone);
     by("until").elements.until.value = local(Date.parse(now.at), now.zone);
     by("start").elements.zone.value = now.zone;
   }

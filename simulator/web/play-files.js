@@ -1,16 +1,16 @@
 "use strict";
 /* Opening and saving scenarios. */
 const playFiles = (() => {
-  const { make, by } = playView;
+  const { make, by, calmly } = playView;
   const opening = by("open-dialog"), saving = by("save-dialog"), form = by("save-form");
   const LARGEST = 1000000;
   let words = null, named = false, say = () => {};
 
-  function trouble(dialog, text) {
+  const trouble = (dialog, text) => calmly(() => {
     const note = dialog.querySelector(".dialog-trouble");
     note.hidden = !text;
     note.textContent = text || "";
-  }
+  });
 
   async function within(dialog, act) {
     trouble(dialog, "");
@@ -82,15 +82,18 @@ const playFiles = (() => {
 
   async function preview() {
     const made = await playStory.ask("file", { ...playStory.played, all_steps: form.elements.all.checked });
-    const told = made.told || "";
-    trouble(saving, told);
+    if (!named && made.name) form.elements.name.value = made.name;
+    trouble(saving, made.told);
+    calmly(() => showMade(made));
+    return made;
+  }
+
+  function showMade({ told, text, replaced }) {
     for (const button of form.querySelectorAll("button")) button.disabled = Boolean(told);
-    by("save-text").textContent = made.text || "";
-    const count = (made.replaced || []).length;
+    by("save-text").textContent = text || "";
+    const count = (replaced || []).length;
     by("save-replaced").hidden = !count;
     by("save-replaced").textContent = `At ${count === 1 ? "one step" : `${count} steps`} the opened file expected something else. What came is written instead.`;
-    if (!named && made.name) form.elements.name.value = made.name;
-    return made;
   }
 
   async function showSave() {
@@ -103,10 +106,10 @@ const playFiles = (() => {
     form.elements.title.select();
   }
 
-  function done(text) {
+  const done = (text) => calmly(() => {
     by("save-done").hidden = !text;
     by("save-done").textContent = text;
-  }
+  });
 
   function retitle() {
     const title = form.elements.title.value.trim();

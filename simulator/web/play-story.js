@@ -139,14 +139,38 @@ const playStory = (() => {
     return { ...when, ...key(), ...actor };
   });
 
+  /** The step has an id by which others can name it. Nobody having given it one, that is no position,
+      which a step put above it would change; what named it by its position follows. */
+  function identify(steps, told, index) {
+    if (steps[index].id) return;
+    const taken = new Set(told.map(({ id }) => id)), position = told[index].id;
+    let count = 1;
+    while (taken.has(`m${count}`)) count += 1;
+    steps[index].id = `m${count}`;
+    const follow = (said, key) => {
+      const [base, ...shift] = typeof said?.[key] === "string" ? said[key].split(" ") : [];
+      if (base === position) said[key] = [steps[index].id, ...shift].join(" ");
+    };
+    for (const step of steps) {
+      for (const key of ["at", "arrives"]) follow(step, key);
+      for (const key of ["window_closes_at", "free_form_until"]) follow(step.expect, key);
+      follow(step.platform, "message");
+    }
+  }
+
   /** A message or call that came before comes once more: its step, with its id, arrives now. */
-  const again = (id) => arrive(({ pictures, steps: told, now }, here, steps) => {
-    const first = told.findIndex((step) => step.id === id && step.again);
-    steps[first].id = id;
-    const { expect, note, arrives, ...repeated } = steps[first];
-    const mark = pictures[0].bands.flatMap((band) => band.marks).find(({ index }) => index === first);
+  const again = (index) => arrive(({ pictures, steps: told, now }, here, steps) => {
+    identify(steps, told, index);
+    const { expect, note, arrives, ...repeated } = steps[index];
+    const mark = pictures[0].bands.flatMap((band) => band.marks).find((each) => each.index === index);
     const at = Date.parse(mark.at) - Date.parse(now.at) + now.offset;
     return { ...repeated, at: lengthText(at), arrives: here };
+  });
+
+  /** WhatsApp reports that what this step sent has failed. */
+  const fail = (index, code) => arrive(({ steps: told }, here, steps) => {
+    identify(steps, told, index);
+    return { at: here, ...key(), platform: { failed: code, message: steps[index].id } };
   });
 
   /** So many milliseconds pass; or all up to so many after the start. */
@@ -216,8 +240,14 @@ const playStory = (() => {
     await take(had.played, had.who);
   });
 
+  /** Play something else in the place of what cannot be played, which undo tries once more. */
+  const instead = (next, had) => inTurn(async () => {
+    [past, future] = [[...had.past, copy(had.played)], []];
+    await take({ scenario: copy(next.scenario), policies: copy(next.policies) }, { number: "business", contact: "customer" });
+  });
+
   return {
-    ask, change, happen, again, pass, undo, redo, open, meet, kept, restore, Mistakes,
+    ask, change, happen, again, fail, pass, undo, redo, open, meet, kept, restore, instead, Mistakes,
     settled: () => waiting, // resolves when all changes so far are made
     listen: (listener) => { told = listener; },
     get played() { return played; },

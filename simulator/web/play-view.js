@@ -199,16 +199,56 @@ const playView = (() => {
     }
   }
 
-  // -- everything --------------------------------------------------------------------------------
+  // -- the focus ---------------------------------------------------------------------------------
 
-  /** The control that had the focus has it again after everything was drawn anew. */
+  /** The control that had the focus has it again after everything was drawn anew; where it is gone
+      or does nothing any more, “Now” has it. */
   function keepFocus(draw) {
-    const had = document.activeElement, kept = had?.dataset.keep;
+    const focused = () => (document.activeElement === document.body ? null : document.activeElement);
+    const had = focused(), kept = had?.dataset.keep;
     draw();
-    if (!kept || (had.isConnected && !had.disabled)) return;
-    const again = [...document.querySelectorAll("[data-keep]")].find((each) => each.dataset.keep === kept && !each.disabled);
+    const has = focused();
+    if (!had || (has && !has.disabled && has.checkVisibility())) return;
+    const again = kept && [...document.querySelectorAll("[data-keep]")].find((each) => each.dataset.keep === kept && !each.disabled);
     (again || by("now")).focus({ preventScroll: true });
   }
+
+  // -- while something is pressed ----------------------------------------------------------------
+
+  /* A click is one only if it ends on what it began on. So what the page draws by itself waits while
+     a pointer or the space bar is down, and until the click has come. */
+  const OF_A_FINGER = 100; // milliseconds from lifting it to the click, at most
+  const pressed = new Map(), undrawn = [];
+
+  /** Draw at once, or, while something is pressed, right after. */
+  function calmly(draw) {
+    if (pressed.size) undrawn.push(draw); else draw();
+  }
+
+  /** The list of a select is the browser's own, and nobody is told when it is let go. */
+  const press = (what, { target }) => { if (!target.closest?.("select")) pressed.set(what, {}); };
+
+  function release(what, wait = 0) {
+    const end = pressed.get(what);
+    if (end) setTimeout(() => {
+      if (pressed.get(what) === end) pressed.delete(what);
+      if (!pressed.size) for (const draw of undrawn.splice(0)) draw();
+    }, wait);
+  }
+
+  function watchPresses() {
+    const on = (type, act) => addEventListener(type, act, true);
+    on("pointerdown", (event) => { if (!event.button) press(event.pointerId, event); });
+    for (const end of ["pointerup", "pointercancel"]) {
+      on(end, ({ pointerId, pointerType }) => release(pointerId, pointerType === "mouse" ? 0 : OF_A_FINGER));
+    }
+    on("pointermove", (event) => { if (!event.buttons) release(event.pointerId); }); // its end was lost
+    on("keydown", (event) => { if (event.key === " ") press(" ", event); });
+    on("keyup", (event) => release(event.key));
+    on("blur", (event) => { if (event.target === window) for (const what of pressed.keys()) release(what); });
+  }
+
+  // -- everything --------------------------------------------------------------------------------
 
   function show(answer, acts) {
     const { steps } = answer;
@@ -225,5 +265,10 @@ const playView = (() => {
     by("said").textContent = said(answer);
   }
 
-  return { show, keepFocus, make, by, policyName, begin: (all) => { words = all; } };
+  function begin(all) {
+    words = all;
+    watchPresses();
+  }
+
+  return { show, keepFocus, calmly, make, by, policyName, begin };
 })();

@@ -1,15 +1,15 @@
 "use strict";
 /* Puts the parts of the page together. */
 (async () => {
-  const { by } = playView;
+  const { by, calmly } = playView;
   const UNKEPT = "This browser does not keep the story: a reload of the page would lose it. Save it before you go on.";
   let words = null, warned = false;
 
-  function trouble(text) {
+  const trouble = (text) => calmly(() => {
     by("trouble").hidden = !text;
     by("trouble").textContent = text || "";
     if (text) by("trouble").scrollIntoView({ block: "nearest" });
-  }
+  });
 
   /** Do it, and say so where it cannot be done. */
   async function tried(act) {
@@ -17,13 +17,14 @@
       trouble("");
       await act();
     } catch (error) {
-      trouble(error instanceof playStory.Mistakes ? refused(error) : error.message);
+      trouble(reason(error));
     }
   }
 
-  /** Mistakes of a step that was not taken: what was meant, not where it would stand. */
-  function refused({ mistakes }) {
-    const texts = mistakes.map(({ text, source }) => `${text}${source ? ` (in “${source}”)` : ""}`);
+  /** Of a step that was not taken: what was wrong, not where it would stand. */
+  function reason(error) {
+    if (!(error instanceof playStory.Mistakes)) return error.message;
+    const texts = error.mistakes.map(({ text, source }) => `${text}${source ? ` (in “${source}”)` : ""}`);
     return `That cannot be: ${[...new Set(texts)].join("; ")}.`;
   }
 
@@ -41,9 +42,9 @@
     playView.keepFocus(() => {
       playActs.show(answer);
       playView.show(answer, acts);
+      by("undo").disabled = !playStory.canUndo;
+      by("redo").disabled = !playStory.canRedo;
     });
-    by("undo").disabled = !playStory.canUndo;
-    by("redo").disabled = !playStory.canRedo;
     document.title = `${playStory.played.scenario.scenario} – Window simulator`;
   }
 
@@ -66,19 +67,30 @@
     return `${date}T09:00:00${away < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
   }
 
+  /** Begin with what this tab played, or else with what was opened. Where that cannot be played,
+      with an empty story by rules that are always there. */
+  async function begin(had, opened) {
+    try {
+      await (had ? playStory.restore(had) : playFiles.take(opened, true));
+    } catch (error) {
+      const empty = { ...words.fresh, policies: [words.policies[0].name] };
+      await playStory.instead(empty, had || { played: opened, past: [] });
+      throw new Error(`${reason(error)} So you begin with an empty story. When that is mended, Undo brings back what you had.`);
+    }
+  }
+
   await tried(async () => {
     words = await playStory.ask("begin", { start: nine(), timezone: Intl.DateTimeFormat().resolvedOptions().timeZone || "" });
     playView.begin(words);
     playActs.begin(words, tried);
     playFiles.begin(words, trouble);
-    playStory.listen(show);
+    playStory.listen(() => calmly(show));
     by("undo").addEventListener("click", () => tried(playStory.undo));
     by("redo").addEventListener("click", () => tried(playStory.redo));
     by("new").addEventListener("click", () => tried(() => playStory.open(words.fresh)));
     document.addEventListener("keydown", keys);
     const had = playStory.kept(words.file);
-    if (had) await playStory.restore(had);
-    else await playFiles.take(words.opened[0] || words.fresh, true);
+    await begin(had, words.opened[0] || words.fresh);
     if (!had && words.opened.length > 1) {
       playFiles.showOpen();
       await playFiles.choose(words.opened);

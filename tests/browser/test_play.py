@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,6 @@ NINE = "2026-03-02T10:30:00+01:00"  # what the browser's clock shows: the story 
 EXAMPLE = "scenarios/textbook/a-conversation-from-first-contact-to-expiry.yaml"
 
 Opens = Callable[..., Any]
-
-
-DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 class Desk:
@@ -40,17 +37,12 @@ class Desk:
     def press(self, name: str, within: str = "body") -> None:
         self.page.locator(within).get_by_role("button", name=name, exact=True).click()
         self.expect(self.page.locator("main")).to_have_attribute("aria-busy", "false")
-        self.page.evaluate(DRAWN)  # else the next click may begin where something else has come
 
     def choose(self, label: str, option: str, within: str = "body") -> None:
         self.page.locator(within).get_by_label(label).select_option(label=option)
 
     def unfold(self, summary: str) -> None:
-        head = self.page.locator("summary", has_text=summary)
-        for _ in range(3):  # a click may begin before something moves, and end beside it
-            if not head.evaluate("(head) => head.parentElement.open"):
-                head.click()
-            self.page.evaluate(DRAWN)
+        self.page.locator("summary", has_text=summary).click()
 
     def steps(self, *titles: str) -> None:
         """The steps are these, and no more."""
@@ -75,11 +67,11 @@ class Desk:
 
 @pytest.fixture
 def opens(new_page: Any, tmp_path: Path) -> Iterator[Opens]:
-    """Opens the page of a server in this process; takes what the context takes."""
+    """Opens the page of a server in this process, by `chosen` rules, with a context's options."""
     servers: list[PlayServer] = []
 
-    def make(**options: Any) -> Desk:
-        server = PlayServer(Answers(str(tmp_path), [], []))
+    def make(chosen: Sequence[Any] = (), **options: Any) -> Desk:
+        server = PlayServer(Answers(str(tmp_path), [], list(chosen)))
         threading.Thread(target=server.serve_forever).start()
         servers.append(server)
         return Desk(new_page(timezone_id="Europe/Berlin", locale="en-GB", **options), server.url)
@@ -647,3 +639,258 @@ def test_the_simulator_was_ended(browser: Any, opens: Opens) -> None:
         desk.expect(desk.page.locator("#trouble")).to_be_hidden()
     finally:
         context.close()
+
+
+def slow_press(desk: Desk, target: Any) -> None:
+    """As a hand does it: the answer to what was typed before comes while the button is down."""
+    target.scroll_into_view_if_needed()
+    box = target.bounding_box()
+    desk.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    desk.page.mouse.down()
+    desk.page.wait_for_timeout(300)
+    desk.page.mouse.up()
+
+
+def fast_press(desk: Desk, target: Any) -> None:
+    target.click()
+
+
+def space(desk: Desk, target: Any) -> None:
+    """By the keyboard, with the space bar held for a while."""
+    target.focus()
+    desk.page.keyboard.down(" ")
+    desk.page.wait_for_timeout(300)
+    desk.page.keyboard.up(" ")
+
+
+def tap(desk: Desk, target: Any) -> None:
+    target.tap()
+
+
+PRESSES = pytest.mark.parametrize("press", [slow_press, fast_press, space, tap])
+
+
+@PRESSES
+def test_a_press_right_after_typing(opens: Opens, press: Callable[[Desk, Any], None]) -> None:
+    """What was typed takes effect, and so does what is pressed then, slowly or quickly."""
+    desk = opens(has_touch=True)
+    desk.press("Customer writes")
+    desk.unfold("Settings")
+    margin = desk.page.get_by_role("textbox", name="Safety margin")
+    margin.fill("1h")
+    counted = desk.page.get_by_label("Reactions count")
+    press(desk, counted)
+    desk.expect(desk.page.locator("main")).to_have_attribute("aria-busy", "false")
+    desk.expect(counted).to_be_checked()
+    desk.expect(margin).to_have_value("1h")
+    policies = desk.page.evaluate("playStory.played.policies")
+    assert policies == [{"name": "cloud-api", "margin": "1h", "reactions_open_window": "true"}]
+
+    margin.fill("soon")
+    press(desk, desk.page.get_by_role("button", name="Remove the template order_update"))
+    desk.verdicts("An ordinary message may be sent")
+    margin.fill("later")  # while the trouble with the one before is shown above
+    desk.page.get_by_role("textbox", name="Scenario").focus()
+    desk.expect(desk.page.locator("#trouble")).to_contain_text("bad duration `later`")
+    desk.page.get_by_role("textbox", name="Scenario").fill("Another title")
+    press(desk, desk.page.get_by_role("button", name="The window ends: go to exactly then"))
+    desk.headline("The window is over")
+    desk.expect(desk.page).to_have_title(re.compile("^Another title"))
+
+
+def test_a_press_that_becomes_none(opens: Opens) -> None:
+    """Where a finger or a pointer is called off, what came meanwhile is drawn all the same."""
+    desk = opens()
+    send = (
+        """(type) => dispatchEvent(new PointerEvent(type, {pointerId: 7, pointerType: "touch"}))"""
+    )
+    desk.page.evaluate(send, "pointerdown")
+    desk.page.evaluate("playStory.happen({customer: 'text'})")
+    desk.headline("The window was never open")
+    desk.page.evaluate(send, "pointercancel")
+    desk.headline("The window is open: 24 h left")
+    desk.page.keyboard.down(" ")
+    desk.page.evaluate("playStory.pass(3600000)")
+    desk.headline("The window is open: 24 h left")
+    desk.page.evaluate("dispatchEvent(new Event('blur'))")
+    desk.headline("The window is open: 23 h left")
+
+
+@pytest.mark.parametrize("width", [1440, 768, 390])
+def test_nothing_moves_away_when_the_hint_goes(opens: Opens, width: int) -> None:
+    """A press on the settings that the first answer meets opens them; so does the next at once."""
+    desk = opens(viewport={"width": width, "height": 900})
+    places = """() => ["#settings > summary", "#customer .main", "#policy-0"].map(
+        (each) => document.querySelector(each).getBoundingClientRect().y)"""
+    before, hint = desk.page.evaluate(places), desk.page.get_by_role("heading", name="How this")
+    desk.expect(hint).to_be_visible()
+    held: list[Any] = []
+    desk.page.route("**/api/play", lambda route: held.append(route))
+    desk.page.locator("#customer .main").click()
+    desk.page.locator("#settings > summary").hover()
+    desk.page.mouse.down()
+    held[0].continue_()
+    desk.expect(desk.page.locator("main")).to_have_attribute("aria-busy", "false")
+    desk.expect(hint).to_be_visible()
+    desk.page.mouse.up()
+    desk.expect(desk.page.locator("#settings")).to_have_attribute("open", "")
+    desk.expect(hint).to_be_hidden()
+    desk.unfold("Settings")
+    assert desk.page.evaluate(places) == before
+
+
+QUIET = """\
+policy: ours
+extends: cloud-api
+refusals:
+  - id: Q1
+    reason: quiet_hours
+    kinds: [free_form]
+    text: at night
+    when: {between: ["21:00", "08:00"], timezone: Europe/Berlin}
+"""
+NIGHT = """\
+scenario: At night
+policy: ./ours.policy.yaml
+start: 2026-03-02T22:00:00+01:00
+steps:
+  - {at: 0s, customer: text}
+  - {at: 1h, business: text, expect: {refused: quiet_hours, rule: Q1}}
+"""
+
+
+def test_rules_of_ones_own_are_changed_for_others(opens: Opens, tmp_path: Path) -> None:
+    """What a file expects of its policy file can be compared with a shipped one, and saved."""
+    (tmp_path / "ours.policy.yaml").write_text(QUIET, "utf-8")
+    desk = opens()
+    desk.press("Open…")
+    desk.page.get_by_label("Or paste its text").fill(NIGHT)
+    desk.press("Open", "#open-text")
+    desk.steps("The customer sends a text", "You try to send: text")
+    desk.expect(desk.page.locator("#steps .failure")).to_have_count(0)
+    desk.choose("Compare with", "What WhatsApp enforces (cloud-api)")
+    desk.expect(desk.page.locator("#steps .failure").last).to_have_text(
+        "The file says something else: expected rule Q1, got M8."
+    )
+    desk.press("Save…")
+    desk.press("Save in the folder of wa-sim")
+    desk.expect(desk.page.locator("#save-done")).to_contain_text("Saved as")
+    assert "2 passed, 0 failed" in run(tmp_path, "at-night.yaml").stdout
+
+
+def test_rules_that_cannot_be_used(opens: Opens, tmp_path: Path) -> None:
+    """They are refused, and the page shows by which it goes on."""
+    ours = tmp_path / "ours.policy.yaml"
+    ours.write_text(QUIET, "utf-8")
+    desk = opens(chosen=["ours.policy.yaml"])
+    desk.choose("Rules", "What WhatsApp enforces (cloud-api)", "#rules")
+    desk.press("Customer writes")
+    ours.unlink()
+    desk.choose("Rules", "ours.policy.yaml", "#rules")
+    desk.expect(desk.page.locator("#trouble")).to_contain_text("cannot be used")
+    for place in (0, 1):
+        chosen = ["What WhatsApp enforces (cloud-api)", "nothing"][place]
+        desk.expect(desk.page.locator(f"#policy-{place} option:checked")).to_have_text(chosen)
+
+
+@pytest.mark.parametrize("reload", [True, False])
+def test_a_story_that_cannot_be_played_any_more(opens: Opens, tmp_path: Path, reload: bool) -> None:
+    """The page says why and goes on with an empty one; undo has it back when that is mended."""
+    ours = tmp_path / "ours.policy.yaml"
+    ours.write_text(QUIET, "utf-8")
+    desk = opens(chosen=["ours.policy.yaml"])
+    desk.press("Customer writes")
+    ours.unlink()
+    if not reload:
+        desk.page.evaluate("sessionStorage.clear()")
+    desk.page.reload()
+    desk.expect(desk.page.locator("#trouble")).to_contain_text("cannot be used")
+    desk.expect(desk.page.locator("#trouble")).to_contain_text("you begin with an empty story")
+    desk.headline("The window was never open")
+    desk.press("Customer writes")
+    desk.headline("The window is open: 24 h left")
+    desk.press("Undo")
+    desk.press("Undo")
+    desk.expect(desk.page.locator("#trouble")).to_contain_text("cannot be used")
+    ours.write_text(QUIET, "utf-8")
+    desk.press("Undo")
+    desk.expect(desk.page.locator("#policy-0 option:checked")).to_have_text("ours.policy.yaml")
+    desk.steps(*(["The customer sends a text"] if reload else []))
+
+
+def test_ids_that_the_page_gives(opens: Opens, tmp_path: Path) -> None:
+    """They are no positions: a step put above the saved ones changes nothing."""
+    desk = opens()
+    desk.press("Open…")
+    desk.page.get_by_label("Or paste its text").fill(
+        "scenario: x\npolicy: cloud-api\nsteps:\n  - {at: 1h, id: m1, business: text}\n"
+        "  - {at: 2h, customer: text}\n  - {at: step-0002 + 1h, business: text}\n"
+        "  - {at: step-0002 + 2h, ask: text, expect: {window_closes_at: step-0002 + 24h}}\n"
+    )
+    desk.press("Open", "#open-text")
+    desk.unfold("It reaches you twice")
+    desk.press("Deliver again")
+    desk.expect(desk.outcome(4)).to_have_text("The same message again: no effect.")
+    desk.unfold("WhatsApp reports something")
+    desk.press("Report", "#failure")
+    desk.expect(desk.page.locator("#steps .what b").last).to_have_text(
+        "WhatsApp reports: your message of step 3 failed (131047)"
+    )
+    desk.press("Save…")
+    desk.press("Save in the folder of wa-sim")
+    desk.expect(desk.page.locator("#save-done")).to_contain_text("Saved as")
+    text = (tmp_path / "x.yaml").read_text("utf-8")
+    assert "step-0" not in text
+    assert "window_closes_at: m2 + 24h" in text
+    assert "message: m3" in text
+    (tmp_path / "x.yaml").write_text(text.replace("steps:\n", "steps:\n  - at: 0s\n"), "utf-8")
+    assert "1 passed, 0 failed" in run(tmp_path, "x.yaml").stdout
+
+
+def test_the_focus_of_what_goes_away(opens: Opens) -> None:
+    """Where a control is gone or does nothing any more, “Now” has the focus, not nothing."""
+    desk = opens()
+    desk.unfold("Settings")
+    focused = "document.activeElement.id || document.activeElement.ariaLabel"
+    for name in ("Remove the template order_update", "Undo"):
+        desk.page.get_by_role("button", name=name).focus()
+        desk.page.keyboard.press("Enter")
+        desk.expect(desk.page.locator("#now")).to_be_focused()
+    desk.press("Customer writes")
+    desk.page.locator("#standings summary").first.focus()
+    desk.page.keyboard.press("Control+z")
+    desk.steps()
+    assert desk.page.evaluate(focused) == "now"
+    desk.page.get_by_role("textbox", name="Safety margin").fill("1h")
+    desk.page.keyboard.press("Tab")
+    desk.page.wait_for_function("playStory.played.policies[0].margin === '1h'")
+    desk.expect(desk.page.get_by_label("Reactions count")).to_be_focused()
+
+
+def test_a_start_with_milliseconds(opens: Opens) -> None:
+    """To set what is shown changes nothing, though the field has no room for milliseconds."""
+    desk = opens()
+    start = "2026-10-24T09:00:00.500+02:00"
+    desk.press("Open…")
+    desk.page.get_by_label("Or paste its text").fill(
+        f"scenario: x\npolicy: cloud-api\nstart: {start}\nsteps: [{{at: 0s, customer: text}}]\n"
+    )
+    desk.press("Open", "#open-text")
+    desk.unfold("Settings")
+    desk.press("Set")
+    assert desk.page.evaluate("playStory.played.scenario.start") == start
+
+
+def test_a_customer_who_is_named_and_not_chosen(opens: Opens) -> None:
+    """What happens next happens with them, and with nobody where no name was typed."""
+    desk = opens()
+    desk.press("Customer writes")
+    desk.choose("With", "another customer or number…", ".with")
+    desk.press("Customer writes")
+    desk.expect(desk.page.locator("#trouble")).to_contain_text("With whom?")
+    desk.steps("The customer sends a text")
+    desk.page.get_by_label("Customer", exact=True).fill("Ana")
+    desk.press("1 hour")
+    desk.press("Customer writes")
+    desk.expect(desk.page.locator("#steps .what").last).to_contain_text("Ana")
+    desk.expect(desk.page.locator("#who option:checked")).to_have_text(re.compile("^Ana,"))

@@ -255,7 +255,7 @@ def test_the_steps_in_words(answers: Answers) -> None:
         "The customer calls",
         "You try to send: picture",
         "You ask: template “hello” in de",
-        "WhatsApp reports: your message “send” failed (131047)",
+        "WhatsApp reports: your message of step 3 failed (131047)",
         "You try to send: text",
         "WhatsApp reports: your message of step 6 failed (131026)",
         "WhatsApp reports: the template “hello” is limit exceeded",
@@ -410,6 +410,40 @@ def test_a_policy_file_beside_the_opened_file(tmp_path: Path) -> None:
     told = {"scenario": found.scenario, "policies": found.policies, "who": WHO}
     assert answers.play(told)["standings"][0]["policy"] == "ours,margin=5m"
     assert "policy: deep/ours.policy.yaml\n" in answers.as_file(told)["text"]
+
+
+QUIET = (
+    "policy: quiet\nextends: cloud-api\n"
+    "refusals:\n  - id: Q1\n    reason: quiet_hours\n    kinds: [free_form]\n    text: at night\n"
+    '    when: {between: ["21:00", "08:00"], timezone: Europe/Berlin}\n'
+)
+
+
+@pytest.mark.parametrize("others", [["cloud-api"], ["cloud-api", "textbook"]])
+def test_rules_that_only_a_policy_file_has(answers: Answers, others: list[str]) -> None:
+    """A file that expects them is played and saved by any rules: they match, or they do not."""
+    Path(answers.folder, "quiet.policy.yaml").write_text(QUIET, "utf-8")
+    (found,) = load(
+        answers,
+        "scenario: One\npolicy: [./quiet.policy.yaml, cloud-api]\n"
+        "start: 2026-03-02T22:00:00+01:00\n"
+        "steps:\n  - {at: 0s, customer: text}\n  - {at: 1h, ask: text, expect: {rule: [Q1, M8]}}\n"
+        "  - {at: 2h, business: text, expect: {rule: Q1, refused: quiet_hours}}\n",
+    )
+    both = {**found, "who": WHO}
+    first, second = answers.play(both)["pictures"]
+    assert [len(mark["failures"]) for mark in marks(first)] == [0, 0, 0]
+    assert [len(mark["failures"]) for mark in marks(second)] == [0, 0, 2]
+    assert marks(second)[2]["failures"][0]["text"] == "expected rule Q1, got M8"
+    own, other = answers.as_file(both)["text"].split("---\n")
+    assert "rule: [Q1, M8]" in own
+    assert "rule: Q1" in own
+    assert "Q1" not in other
+    assert "rule: M8" in other
+    same_as_the_runner(answers, both, all_steps=True)
+    changed = {**both, "policies": others}
+    same_as_the_runner(answers, changed, all_steps=False)
+    assert "Q1" not in answers.as_file(changed)["text"]
 
 
 def test_more_policies_than_the_page_shows(answers: Answers) -> None:
