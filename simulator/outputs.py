@@ -97,7 +97,7 @@ def _same(file: str) -> str:
 def _writable(file: str) -> None:
     if os.path.isdir(file):
         raise OutputError(f"`{file}` is a folder; expected the name of a file")
-    if _is_stream(file):
+    if is_stream(file):
         needed = file
     else:
         needed = os.path.dirname(os.path.realpath(file))
@@ -107,7 +107,7 @@ def _writable(file: str) -> None:
         raise OutputError(f"`{file}` cannot be written: `{needed}` is not writable")
 
 
-def _is_stream(file: str) -> bool:
+def is_stream(file: str) -> bool:
     """Devices and pipes are written to, and never replaced by a file.
 
     The path is asked as it was given: the real one of a pipe without a name leads nowhere.
@@ -152,7 +152,7 @@ def write_outputs(texts: Iterable[tuple[Output, str]]) -> None:
         for output, text in texts:
             if output.file is None:
                 continue
-            if output.appends or _is_stream(output.file):
+            if output.appends or is_stream(output.file):
                 direct.append((output.file, text))
             else:
                 target = os.path.realpath(output.file)

@@ -43,7 +43,7 @@ _TOKENS: Final = re.compile(
     r"(?P<id>wamid\.[A-Za-z0-9+/=_-]{16,})"
     rf"|(?P<instant>{_INSTANT})"
     rf"|(?P<phone>{_PIECE})"
-    r"|(?P<key>(?:(?<=[{,])|(?<=[{,] ))\"[A-Za-z_][A-Za-z0-9_.]*\"(?= ?:))"
+    r"|(?P<key>(?:(?<=[{,])|(?<=[{,] ))\"(?!wamid\.)[A-Za-z_][A-Za-z0-9_.]*\"(?= ?:))"
     r"|(?P<word>[0-9A-Za-z_\x80-\u2025\u2027-\U0010ffff]+)"
 )
 _HARMLESS: Final = {  # by the column that they stand in

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..outcome import stamp
+from ..outputs import is_stream
 from .masking import Mask
 
 if TYPE_CHECKING:
@@ -34,14 +35,17 @@ def write_sends(path: str, batches: _Batches, mask: Mask) -> int:
     Raises:
         OSError: it cannot be written.
     """
-    part = f"{path}.part"
+    stream = is_stream(path)
+    part = path if stream else f"{os.path.realpath(path)}.part"
     write = {".parquet": _parquet, ".csv": _csv, ".jsonl": _lines}[Path(path).suffix]
     try:
         count = write(part, (mask.table(rows) for rows in batches))
-        os.replace(part, path)
+        if not stream:
+            os.replace(part, os.path.realpath(path))
     except BaseException:
-        with suppress(OSError):
-            os.unlink(part)
+        if not stream:
+            with suppress(OSError):
+                os.unlink(part)
         raise
     return count
 

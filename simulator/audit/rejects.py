@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import IO, Any, Final
 
+from ..outputs import is_stream
 from .masking import Mask
 from .plain import Reject
 
@@ -40,6 +41,8 @@ class Rejects:
         self.reasons: Counter[str] = Counter()
         self._first: dict[str, list[Reject]] = {}
         self._file: IO[str] | None = None
+        self._stream = is_stream(path)  # a device or a pipe: written to, and never replaced
+        self._part = path if self._stream else f"{os.path.realpath(path)}.part"
         self._lock = Lock()
 
     def __call__(self, reject: Reject) -> None:
@@ -62,8 +65,8 @@ class Rejects:
 
     def _write(self, reject: Reject) -> None:
         if self._file is None:
-            part, odd = f"{self.path}.part", "backslashreplace"  # half a letter, as JSON has it
-            self._file = open(part, "w", encoding="utf-8", errors=odd)  # noqa: SIM115  # till `keep` or `drop`
+            odd = "backslashreplace"  # half a letter, as JSON has it
+            self._file = open(self._part, "w", encoding="utf-8", errors=odd)  # noqa: SIM115  # till `keep` or `drop`
         with self._named():
             json.dump(self.as_data(reject), self._file, ensure_ascii=False)
             self._file.write("\n")
@@ -74,7 +77,7 @@ class Rejects:
         try:
             yield
         except OSError as error:
-            raise OSError(error.errno, error.strerror, f"{self.path}.part") from None
+            raise OSError(error.errno, error.strerror, self._part) from None
 
     def as_data(self, reject: Reject) -> dict[str, Any]:
         """A reject as a line of the file has it."""
@@ -116,15 +119,17 @@ class Rejects:
             return None
         with self._named():
             self._file.close()
-        os.replace(f"{self.path}.part", self.path)
+        if not self._stream:
+            os.replace(self._part, os.path.realpath(self.path))
         return self.path
 
     def drop(self) -> None:
         """Give up: nothing is left behind."""
         if self._file is not None:
-            self._file.close()
             with suppress(OSError):
-                os.unlink(f"{self.path}.part")
+                self._file.close()
+                if not self._stream:
+                    os.unlink(self._part)
 
 
 def _quoted(reject: Reject) -> re.Pattern[str]:

@@ -757,3 +757,52 @@ def test_a_name_that_is_no_utf_8_is_shown_escaped(call: Call, log: str, tmp_path
     code, out, err = call(name, "--policy", "cloud-api")
     assert (code, out) == (2, "")
     assert r"caf\xe9.csv: the name of a Parquet file must be UTF-8; give it another" in err
+
+
+@pytest.mark.parametrize("option", ["--rejects", "--out"])
+def test_a_pipe_is_written_to_and_a_link_is_followed(
+    call: Call, log: str, tmp_path: Path, option: str
+) -> None:
+    """Neither is replaced by a file."""
+    link, target, pipe = tmp_path / "link.jsonl", tmp_path / "real.jsonl", tmp_path / "pipe.jsonl"
+    target.write_text("old")
+    link.symlink_to(target)
+    assert call(log, "--policy", "cloud-api", option, link)[0] == 0
+    assert link.is_symlink()
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert call(log, "--policy", "cloud-api", option, pipe)[0] == 0
+        assert os.read(reader, 1 << 16).decode() == target.read_text() != "old"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_column_that_stands_twice_in_parquet_is_told(call: Call, tmp_path: Path) -> None:
+    """As in CSV."""
+    path = Path(parquet_log(tmp_path))
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("customer", table.column("customer")), path)
+    code, _, said = call(path, "--policy", "cloud-api")
+    assert (code, said) == (2, f"Error: {path}: the column `customer` stands there twice\n")
+
+
+def test_what_stands_in_place_of_names_is_masked(call: Call, tmp_path: Path) -> None:
+    """A log without a line of names begins with a message."""
+    path = tmp_path / "nohead.csv"
+    wamid = "wamid.HBgNNDkxNTExMjM0NTY3OBUCABEYEkE5"
+    path.write_text(f"2026-03-02T08:00:00Z,inbound,1555,{ANA},text,,{wamid}\n")
+    code, _, said = call(path, "--policy", "cloud-api")
+    assert (code, ANA in said, wamid in said) == (2, False, False)
+
+
+def test_rejects_of_several_files_stand_with_their_own(call: Call, tmp_path: Path) -> None:
+    """Each line beside the file that it is in."""
+    row = ROWS[0].split(",")
+    bad = ",".join([row[0], "in", *row[2:]])
+    for name, lines in {"jan": [ROWS[0], bad], "feb": [bad, ROWS[0], bad]}.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join([HEAD, *lines, ""]))
+    _, told, _ = call("feb.csv", "jan.csv", "--policy", "cloud-api")
+    assert "feb.csv, lines 2, 4; jan.csv, line 3" in told

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, zip_longest
+from itertools import accumulate, groupby, zip_longest
+from operator import itemgetter
 from typing import Any, Final
 
 from wa_fsm.rows import REFUSAL_CODES
@@ -207,16 +208,20 @@ def _rejects(data: Data) -> Iterator[str]:
         return
     yield "Rows that cannot be read"
     for each in data["rejects"][: 2 * ROWS]:
-        first = each["first"][0]
-        places = ", ".join(str(one.get("line", one.get("row"))) for one in each["first"])
-        unit = "line" if "line" in first else "row"
         dots = ", …" if each["count"] > len(each["first"]) else ""
-        s = "" if each["count"] == 1 else "s"
         yield from _item(f"{number(each['count'])}: {each['why']}")
-        yield from _item(f"{first['file']}, {unit}{s} {places}{dots}", indent=6)
+        yield from _item("; ".join(_places(each["first"])) + dots, indent=6)
         if "`…`" in each["why"]:
-            yield from _item(f"such as: {first['why']}", indent=6)
+            yield from _item(f"such as: {each['first'][0]['why']}", indent=6)
     yield from _more(len(data["rejects"]), 2 * ROWS)
+
+
+def _places(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for file, of_file in groupby(rows, key=itemgetter("file")):
+        there = list(of_file)
+        unit = "line" if "line" in there[0] else "row"
+        s = "" if len(there) == 1 else "s"
+        yield f"{file}, {unit}{s} {', '.join(str(one[unit]) for one in there)}"
 
 
 def _rows(data: Data) -> Iterator[str]:

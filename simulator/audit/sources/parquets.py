@@ -30,7 +30,7 @@ def read(log: Log, wanted: Sequence[str] | None = None) -> Iterator[Chunk]:
         wanted: the columns to read, as far as the file has them; None: all.
 
     Raises:
-        NoLog: it is no Parquet file, or is gzipped.
+        NoLog: it is no Parquet file, is gzipped, or has one of these columns twice.
         OSError: it cannot be read.
     """
     import pyarrow as pa
@@ -40,6 +40,9 @@ def read(log: Log, wanted: Sequence[str] | None = None) -> Iterator[Chunk]:
         with pq.ParquetFile(log.path) as file:
             names = file.schema_arrow.names
             columns = [name for name in (names if wanted is None else wanted) if name in names]
+            for name in columns:
+                if names.count(name) > 1:
+                    raise NoLog(f"{log.name}: the column `{name}` stands there twice")
             quick = find_spec("polars") is not None and _is_plain(file.schema_arrow, columns)
             groups, whole, first = file.metadata.num_row_groups, file.metadata.num_rows, 1
             for group in range(groups):

@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ...mistakes import printable
+from ..masking import Mask
 from ..plain import REQUIRED, Chunk, Reject
 from . import csvs, jsons, parquets
 from .files import Log, NoLog
@@ -63,8 +65,10 @@ def lacks(log: Log, columns: Columns, there: Sequence[str]) -> None:
     for name in REQUIRED:
         own = columns[name].name
         if own and own not in there and own.partition(".")[0] not in there:
+            # Without a line of names it is data that stands there, of contacts perhaps.
+            shown = printable(Mask().numbers(", ".join(there)))
             called = f"`{own}`" if own == name else f"`{own}`, which is to be `{name}`,"
             raise NoLog(
-                f"{log.name}: the column {called} is missing; there are {', '.join(there)}. "
+                f"{log.name}: the column {called} is missing; there are {shown}. "
                 f"Say which one it is: --map {name}=COLUMN"
             )
