@@ -55,10 +55,17 @@ class Sending:
         self._names = names
         self._contact = names[0]
         self._message = message
-        # An attempt that the store kept from being decided has no entry: the one before it counts.
-        self._again: Entry | None = None if again is None else getattr(again, "entry", again._again)
+        # An attempt that the store kept from being decided has no entry of the message, nor has a
+        # refusal that stands for itself: the one before it counts.
+        self._again: Entry | None = None if again is None else again.of_message
         self._may_have_left = again is not None and again.may_have_left
+        self._apart = False
         self.outcome = ""
+
+    @property
+    def of_message(self) -> Entry | None:
+        """The entry that the next attempt at this message takes the place of."""
+        return self._again if self._apart else getattr(self, "entry", self._again)
 
     @property
     def may_have_left(self) -> bool:
@@ -73,8 +80,10 @@ class Sending:
         refused = not self.decision.allowed and mode == "enforce"
         # What may have left is not taken back by a refusal of the next attempt, nor by a store
         # that was down for one.
-        apart = refused and (self._may_have_left or self.decision.reason == "store_unavailable")
-        again = None if apart else self._again
+        self._apart = refused and (
+            self._may_have_left or self.decision.reason == "store_unavailable"
+        )
+        again = None if self._apart else self._again
         self.entry: Entry = gate.decisions.entry(
             self.left, self._number, self._contact, self.decision, mode, "sending", again
         )

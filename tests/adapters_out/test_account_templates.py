@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 import time
 import traceback
@@ -309,3 +310,32 @@ def test_where_nothing_can_be_read_is_told_at_once(given: dict[str, str]) -> Non
     said = {"waba": WABA, "token": SECRET, **given}
     with pytest.raises(ValueError, match=r"is no (id|address)"):
         AccountTemplates(**said)  # type: ignore[arg-type]  # texts, all of them
+
+
+def test_an_older_graph_that_does_not_know_a_field_is_read_without_it(clock: ManualClock) -> None:
+    """It answers 400 to the whole question."""
+    asked = list[str]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params["fields"])
+        if "source" in asked[-1]:
+            return httpx.Response(400, json=error(100))
+        return httpx.Response(200, json=page(entry("hello", "APPROVED")))
+
+    transport = httpx.MockTransport(answer)
+    with AccountTemplates(WABA, token=SECRET, now=clock, transport=transport) as made:
+        assert [made.refresh(), made.refresh()] == [1, 1]
+        assert made.status(Template("hello"), NINE) == "approved"
+    assert asked == ["name,language,status,category,source"] + ["name,language,status,category"] * 2
+
+
+def test_a_child_waits_for_no_thread_that_reads_the_account(account: Any) -> None:
+    """A lock that was held at the fork is nobody's in the child."""
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=account.status, args=(Template("hello"), NINE))
+    with account._reading:
+        child.start()
+        child.join(10)
+    hung = child.is_alive()
+    child.kill()
+    assert (hung, child.exitcode) == (False, 0)

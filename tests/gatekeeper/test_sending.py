@@ -127,6 +127,27 @@ def test_what_happened_inside_is_not_hidden_by_the_store(world):
     assert world.gate.decisions.lost == 1
 
 
+def test_a_refusal_that_stands_for_itself_parts_no_message(world):
+    """Unknown, then refused because the store was down, then sent: one message, and one refusal."""
+    gate = world.another(on_store_error="refuse")
+    with gate.sending("shop", "ana", HELLO) as first:
+        pass
+    world.wrote()
+    with gate.sending("shop", "ana", FREE, again=first) as first:
+        pass
+    assert first.outcome == "unknown"
+    world.store.down = True
+    second = gate.sending("shop", "ana", FREE, again=first)
+    with pytest.raises(SendRefused):
+        second.__enter__()
+    world.store.down = False
+    with gate.sending("shop", "ana", FREE, again=second) as third:
+        third.sent("out.1")
+    assert [row.outcome for row in world.store.log()] == ["sent"]
+    reasons = {reason: count for (_, _, reason), count in gate.report().items()}
+    assert reasons == {"window_open": 1, "store_unavailable": 1}
+
+
 def test_an_attempt_that_was_never_decided_counts_as_none(world):
     """The store was down on entering: the next attempt takes the place of the one before that."""
     with world.gate.sending("shop", "ana", HELLO) as first:

@@ -86,6 +86,6 @@ def id_of_path(id_: str) -> str:
     Raises:
         ValueError: it cannot be one.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", id_):
+    if not isinstance(id_, str) or not re.fullmatch(r"[A-Za-z0-9_.-]+", id_):
         raise ValueError(f"{id_!r} is no id of WhatsApp's; expected digits")
     return id_

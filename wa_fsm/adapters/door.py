@@ -191,8 +191,8 @@ class Door:
                 self._undecided(found, body, before)
             raise
         except StoreError:
+            self._undecided(found, body, before)
             if self.gate.mode(number) == "enforce":
-                self._undecided(found, body, before)
                 raise
             return Ticket(self, found)
         return Ticket(self, found, sending, body)

@@ -33,12 +33,14 @@ from wa_fsm.events import (
     TemplateStatus,
     status_name,
 )
+from wa_fsm.forks import minds_forks
 from wa_fsm.registry import Registry
 from wa_fsm.stores.base import Status, StoreUnavailable
 from wa_fsm.templates import Templates, plain_language
 
 _AGAIN: Final = timedelta(minutes=1)
 _SOON: Final = timedelta(seconds=5)  # the pause while there is no reading that could hold
+_MADE: Final = "source"  # how a template came to be
 _MOST_PAGES: Final = 1000
 # What Meta calls sendable beside APPROVED; what it may call in future is not.
 _SENDABLE: Final = frozenset({"approved", "reinstated", "flagged"})
@@ -85,8 +87,9 @@ class AccountTemplates:
         self._max_age = parse_duration(max_age) if isinstance(max_age, str) else max_age
         self._now, self._page = now, page
         self._client = client(auth=Bearer(token), transport=transport, timeout=timeout)
-        self._reading = threading.Lock()  # held while the account is read
-        self._lock = threading.Lock()  # over what is known, and never held for long
+        self.forked()
+        minds_forks(self)
+        self._fields: tuple[str, ...] = ("name", "language", "status", "category", _MADE)
         self._read_at: datetime | None = None
         self._tried_at: datetime | None = None
         self._failed: tuple[datetime, str] | None = None  # the last try, and why
@@ -94,6 +97,11 @@ class AccountTemplates:
         self._categories: dict[str, str] = {}
         self._learnt: tuple[Status, ...] = ()
         self._templates = Templates()
+
+    def forked(self) -> None:
+        """Wait for no thread that stayed with the parent."""
+        self._reading = threading.Lock()  # held while the account is read
+        self._lock = threading.Lock()  # over what is known, and never held for long
 
     def __repr__(self) -> str:
         return f"AccountTemplates(waba={self.waba!r}, read_at={self._read_at})"
@@ -146,7 +154,7 @@ class AccountTemplates:
 
     def _get(self, cursor: str) -> tuple[list[Any], str]:
         """The entries of one page, and the cursor of the next."""
-        params = {"fields": "name,language,status,category,source", "limit": str(self._page)}
+        params = {"fields": ",".join(self._fields), "limit": str(self._page)}
         if cursor:
             params["after"] = cursor
         try:
@@ -154,6 +162,10 @@ class AccountTemplates:
             body = response.json() if response.status_code == 200 else None
             if isinstance(body, dict) and isinstance(body.get("data"), list):
                 return body["data"], _next_cursor(body)
+            if response.status_code == 400 and _MADE in self._fields:
+                # An older version of Graph may not know it; then nothing is made by Direct Send.
+                self._fields = tuple(field for field in self._fields if field != _MADE)
+                return self._get(cursor)
             why = f"HTTP {response.status_code}"
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, RecursionError) as error:
             why = type(error).__name__
